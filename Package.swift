@@ -1,0 +1,138 @@
+// swift-tools-version: 6.2
+// One table of targets, sorted by layer: an arrow may only point at a layer above it in this file.
+// The dependency lists are the walls of the house (docs/architecture.md); keep each of them short.
+import Glibc
+import PackageDescription
+
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+/// Short-lived or per-container programs: one static file, no Foundation, sections that nobody uses dropped.
+let staticProgram: [LinkerSetting] = [
+    .unsafeFlags(["-static-executable", "-Xlinker", "--gc-sections", "-Xlinker", "-s"])
+]
+
+func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, exclude: readmes(path), swiftSettings: strict)
+}
+
+func program(
+    _ name: String, _ path: String, _ dependencies: [Target.Dependency], linker: [LinkerSetting] = []
+) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, path: path, exclude: readmes(path), swiftSettings: strict,
+        linkerSettings: linker)
+}
+
+func unitTests(_ module: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(module)Tests", dependencies: [.target(name: module)] + dependencies,
+        path: "Tests/Unit/\(module)Tests", swiftSettings: strict)
+}
+
+/// Folders that open with a README; SwiftPM wants to be told that it is not source.
+func readmes(_ path: String) -> [String] {
+    ["README.md"].filter { Context.hasFile("\(path)/\($0)") }
+}
+
+extension Context {
+    static func hasFile(_ path: String) -> Bool {
+        guard let file = fopen("\(packageDirectory)/\(path)", "r") else { return false }
+        fclose(file)
+        return true
+    }
+}
+
+/// The runtime, the shim and the command line need none of the daemon's packages; with
+/// CAIS_WITHOUT_DAEMON=1 they build and test without fetching or compiling any.
+let withDaemon = Context.environment["CAIS_WITHOUT_DAEMON"] == nil
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+
+// MARK: - Targets
+
+// C: constants and calls that Swift's Glibc module hides, and system libraries.
+let bindings: [Target] = [
+    .target(name: "CLinux", path: "Sources/CLinux"),
+    .systemLibrary(name: "CSeccomp", path: "Sources/CSeccomp"),
+]
+
+// Values and functions, no system calls.
+let pure = [
+    library("Faults", "Sources/Faults"),
+    library("Flags", "Sources/Flags", ["Faults"]),
+    library("OCISpec", "Sources/OCISpec", ["Faults"]),
+    library("EngineAPI", "Sources/EngineAPI", ["OCISpec", "Faults"]),
+    library("ShimProtocol", "Sources/ShimProtocol", ["OCISpec", "Faults"]),
+    library("Lifecycle", "Sources/Lifecycle", ["Faults"]),
+]
+
+// The kernel, typed.
+let kernel = [
+    library("Linux", "Sources/Linux", ["CLinux"]),
+    library("Cgroups", "Sources/Cgroups", ["Linux", "CLinux", "OCISpec", "Faults"]),
+    library("Seccomp", "Sources/Seccomp", ["CSeccomp", "Linux", "CLinux", "OCISpec", "Faults"]),
+]
+
+let runtime = [
+    library("RuntimeCore", "Runtime/Core", ["Cgroups", "Seccomp", "Linux", "CLinux", "OCISpec", "Faults"]),
+    program("cais-runtime", "Runtime/Main", ["RuntimeCore", "Linux", "OCISpec", "Flags", "Faults"], linker: staticProgram),
+]
+
+let shim = [
+    library("ShimCore", "Shim/Core", ["ShimProtocol", "Lifecycle", "Linux", "CLinux", "OCISpec", "Faults"]),
+    program("cais-shim", "Shim/Main", ["ShimCore", "ShimProtocol", "Linux", "OCISpec", "Flags", "Faults"], linker: staticProgram),
+]
+
+let cli = [
+    library("CLICore", "CLI/Core", ["EngineAPI", "Linux", "CLinux", "OCISpec", "Flags", "Faults"]),
+    program("cais", "CLI/Main", ["CLICore", "EngineAPI", "Linux", "OCISpec", "Flags", "Faults"], linker: staticProgram),
+]
+
+// Services that do not know each other, an API on top, one place that wires them.
+let daemon: [Target] = [
+    .systemLibrary(name: "CArchive", path: "Sources/CArchive"),
+    .systemLibrary(name: "CNftables", path: "Sources/CNftables"),
+    library("Netlink", "Sources/Netlink", ["Linux", "CLinux", "Faults"]),
+    library("Nftables", "Sources/Nftables", ["CNftables", "Faults"]),
+    library("Archive", "Sources/Archive", ["CArchive", "Linux", "CLinux", "OCISpec", "Faults", crypto]),
+    library("EngineStore", "Daemon/Store", ["OCISpec", "Faults", grdb]),
+    library("EngineEvents", "Daemon/Events", ["EngineAPI", "OCISpec", "Faults"]),
+    library("Content", "Daemon/Content", ["Linux", "CLinux", "OCISpec", "Faults", crypto]),
+    library("Snapshots", "Daemon/Snapshots", ["Archive", "Linux", "CLinux", "OCISpec", "Faults"]),
+    library("Images", "Daemon/Images", ["Content", "Snapshots", "Archive", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Faults", crypto, log]),
+    library("Networks", "Daemon/Networks", ["Netlink", "Nftables", "Linux", "CLinux", "EngineStore", "EngineEvents", "EngineAPI", "OCISpec", "Faults", log]),
+    library("Containers", "Daemon/Containers", ["ShimProtocol", "Lifecycle", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Faults", log]),
+    library("EngineServer", "Daemon/API", ["Containers", "Images", "Networks", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Faults", log] + nio),
+    program("caisd", "Daemon/Main", ["EngineServer", "Containers", "Images", "Networks", "Snapshots", "Content", "Archive", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Flags", "Faults", log] + nio),
+]
+
+// No root, seconds.
+let tests = [
+    unitTests("Faults"),
+    unitTests("Linux", ["CLinux"]),
+]
+let daemonTests: [Target] = [
+]
+
+let package = Package(
+    name: "cais",
+    products: [
+        .library(name: "OCISpec", targets: ["OCISpec"]),
+        .library(name: "EngineAPI", targets: ["EngineAPI"]),
+    ],
+    dependencies: withDaemon
+        ? [
+            .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+            .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+            .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+            .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        ] : [],
+    targets: bindings + pure + kernel + runtime + shim + cli + tests + (withDaemon ? daemon + daemonTests : [])
+)

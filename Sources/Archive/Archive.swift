@@ -1,0 +1,1 @@
+// Archive: replaced by its owner.

@@ -1,0 +1,124 @@
+// The only C of Cais: headers that Swift's Glibc module hides, and one-line functions for
+// variadic calls, macros and system calls that glibc has no wrapper for. Nothing here decides
+// anything. A function named cais_X does exactly what the kernel's X does and leaves errno set.
+#ifndef CAIS_CLINUX_H
+#define CAIS_CLINUX_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/fsuid.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+// The address of errno: Swift's importer does not see the macro.
+static inline int cais_errno(void) { return errno; }
+static inline void cais_set_errno(int value) { errno = value; }
+
+// wait(2) status macros.
+static inline int cais_wifexited(int status) { return WIFEXITED(status); }
+static inline int cais_wexitstatus(int status) { return WEXITSTATUS(status); }
+static inline int cais_wifsignaled(int status) { return WIFSIGNALED(status); }
+static inline int cais_wtermsig(int status) { return WTERMSIG(status); }
+
+// open(2), fcntl(2), ioctl(2), prctl(2): variadic.
+static inline int cais_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+static inline int cais_openat(int dir, const char *path, int flags, mode_t mode) { return openat(dir, path, flags, mode); }
+static inline int cais_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
+static inline int cais_ioctl_int(int fd, unsigned long request, long argument) { return ioctl(fd, request, argument); }
+static inline int cais_ioctl_ptr(int fd, unsigned long request, void *argument) { return ioctl(fd, request, argument); }
+static inline int cais_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) { return prctl(option, a, b, c, d); }
+
+// openat2(2), pidfd_open(2), pidfd_send_signal(2), close_range(2), pivot_root(2), gettid(2).
+static inline int cais_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+    struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+    return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+}
+static inline int cais_pidfd_open(pid_t pid, unsigned flags) { return (int)syscall(SYS_pidfd_open, pid, flags); }
+static inline int cais_pidfd_send_signal(int pidfd, int signal, unsigned flags) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, flags); }
+static inline int cais_close_range(unsigned first, unsigned last, unsigned flags) { return (int)syscall(SYS_close_range, first, last, flags); }
+static inline int cais_pivot_root(const char *new_root, const char *put_old) { return (int)syscall(SYS_pivot_root, new_root, put_old); }
+
+// connect(2), bind(2), accept4(2): glibc's transparent unions do not reach Swift.
+static inline int cais_connect(int fd, const struct sockaddr *address, socklen_t length) { return connect(fd, address, length); }
+static inline int cais_bind(int fd, const struct sockaddr *address, socklen_t length) { return bind(fd, address, length); }
+static inline int cais_accept(int fd, int flags) { return accept4(fd, NULL, NULL, flags); }
+
+// Device numbers (makedev(3)).
+static inline uint64_t cais_makedev(unsigned major_, unsigned minor_) { return makedev(major_, minor_); }
+static inline unsigned cais_major(uint64_t device) { return major(device); }
+static inline unsigned cais_minor(uint64_t device) { return minor(device); }
+
+// unix(7): one byte of data with up to 16 descriptors beside it; returns what sendmsg/recvmsg return.
+static inline ssize_t cais_send_fds(int socket, const void *data, size_t length, const int *fds, size_t count) {
+    struct iovec iov = {.iov_base = (void *)data, .iov_len = length};
+    char control[CMSG_SPACE(sizeof(int) * 16)] = {0};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (count > 16) { errno = EINVAL; return -1; }
+    if (count > 0) {
+        message.msg_control = control;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int) * count);
+        memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+static inline ssize_t cais_receive_fds(int socket, void *data, size_t length, int *fds, size_t *count) {
+    struct iovec iov = {.iov_base = data, .iov_len = length};
+    char control[CMSG_SPACE(sizeof(int) * 16)] = {0};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    *count = 0;
+    if (received < 0) return received;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        size_t here = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        if (here > 16) here = 16;
+        memcpy(fds, CMSG_DATA(header), here * sizeof(int));
+        *count = here;
+    }
+    return received;
+}
+
+#endif

@@ -1,0 +1,1 @@
+// Cgroups: replaced by its owner.

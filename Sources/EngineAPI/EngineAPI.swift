@@ -1,0 +1,1 @@
+// EngineAPI: replaced by its owner.

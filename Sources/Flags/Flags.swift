@@ -1,0 +1,1 @@
+// Flags: replaced by its owner.

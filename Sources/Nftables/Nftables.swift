@@ -1,0 +1,1 @@
+// Nftables: replaced by its owner.

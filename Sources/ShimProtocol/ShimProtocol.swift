@@ -1,0 +1,1 @@
+// ShimProtocol: replaced by its owner.
