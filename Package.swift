@@ -119,6 +119,7 @@ let tests = [
     unitTests("Linux", ["CLinux"]),
 ]
 let daemonTests: [Target] = [
+    unitTests("EngineStore")
 ]
 
 let package = Package(
