@@ -69,8 +69,8 @@ let pure = [
     library("Flags", "Sources/Flags", ["Faults"]),
     library("OCISpec", "Sources/OCISpec", ["Faults"]),
     library("EngineAPI", "Sources/EngineAPI", ["OCISpec", "Faults"]),
-    library("ShimProtocol", "Sources/ShimProtocol", ["OCISpec", "Faults"]),
     library("Lifecycle", "Sources/Lifecycle", ["Faults"]),
+    library("ShimProtocol", "Sources/ShimProtocol", ["Lifecycle", "OCISpec", "Faults"]),
 ]
 
 // The kernel, typed.

@@ -1,1 +1,0 @@
-// Lifecycle: replaced by its owner.

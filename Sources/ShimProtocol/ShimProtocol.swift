@@ -1,1 +1,0 @@
-// ShimProtocol: replaced by its owner.
