@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -30,6 +32,7 @@
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
@@ -76,6 +79,50 @@ static inline int cais_pidfd_open(pid_t pid, unsigned flags) { return (int)sysca
 static inline int cais_pidfd_send_signal(int pidfd, int signal, unsigned flags) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, flags); }
 static inline int cais_close_range(unsigned first, unsigned last, unsigned flags) { return (int)syscall(SYS_close_range, first, last, flags); }
 static inline int cais_pivot_root(const char *new_root, const char *put_old) { return (int)syscall(SYS_pivot_root, new_root, put_old); }
+
+// clone3(2) without a new stack: returns twice, as fork(2), and runs no fork handlers.
+static inline pid_t cais_clone3(uint64_t flags, int *pidfd, int exit_signal, int cgroup) {
+    uint64_t arguments[11] = {flags, (uint64_t)(uintptr_t)pidfd, 0, 0, (uint64_t)exit_signal, 0, 0, 0, 0, 0, (uint64_t)cgroup};
+    return (pid_t)syscall(SYS_clone3, arguments, sizeof arguments);
+}
+#define CAIS_CLONE_NEWTIME 0x80ULL
+#define CAIS_CLONE_INTO_CGROUP 0x200000000ULL
+static const uint64_t cais_clone_pidfd = CLONE_PIDFD;
+static const uint64_t cais_clone_parent = CLONE_PARENT;
+
+// capget(2), capset(2), keyctl(2), ioprio_set(2), sched_setattr(2): no glibc wrapper.
+static inline int cais_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {
+        {(uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable},
+        {(uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32)}};
+    return (int)syscall(SYS_capset, &header, data);
+}
+static inline int cais_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {{0}};
+    int result = (int)syscall(SYS_capget, &header, data);
+    *effective = data[0].effective | (uint64_t)data[1].effective << 32;
+    *permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+    *inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
+    return result;
+}
+static inline long cais_keyctl(int operation, unsigned long a, unsigned long b, unsigned long c) { return syscall(SYS_keyctl, operation, a, b, c); }
+static inline int cais_ioprio_set(int which, int who, int priority) { return (int)syscall(SYS_ioprio_set, which, who, priority); }
+static inline int cais_sched_setattr(pid_t pid, uint32_t policy, uint64_t flags, int32_t nice_, uint32_t priority, uint64_t runtime, uint64_t deadline, uint64_t period) {
+    struct { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t runtime, deadline, period; } attributes =
+        {48, policy, flags, nice_, priority, runtime, deadline, period};
+    return (int)syscall(SYS_sched_setattr, pid, &attributes, 0);
+}
+
+// ioctl_tty(2) requests whose macros Swift cannot read.
+static const unsigned long cais_tiocsptlck = TIOCSPTLCK;
+static const unsigned long cais_tiocgptpeer = TIOCGPTPEER;
+
+// setgroups(2), setresgid(2), setresuid(2) by system call: of this thread alone, which is the only one.
+static inline int cais_setgroups(size_t count, const gid_t *groups) { return (int)syscall(SYS_setgroups, count, groups); }
+static inline int cais_setresgid(gid_t gid) { return (int)syscall(SYS_setresgid, gid, gid, gid); }
+static inline int cais_setresuid(uid_t uid) { return (int)syscall(SYS_setresuid, uid, uid, uid); }
 
 // connect(2), bind(2), accept4(2): glibc's transparent unions do not reach Swift.
 static inline int cais_connect(int fd, const struct sockaddr *address, socklen_t length) { return connect(fd, address, length); }

@@ -1,0 +1,47 @@
+import CLinux
+
+/// What a process of /proc is, without trusting names that a container can put in its way.
+public enum Procfs {
+    /// The type of the proc file system (statfs(2)).
+    public static let fileSystemType = 0x9fa0
+
+    /// One line of /proc/PID/stat, as far as anybody here needs it.
+    public struct ProcessStatus: Sendable, Hashable {
+        /// The state's letter: R, S, D, Z, X …
+        public let state: UInt8
+        /// When it was started, in clock ticks after boot; with the pid it names a process for ever.
+        public let startTicks: UInt64
+
+        /// Whether it has ended, reaped or not.
+        public var hasEnded: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+    }
+
+    /// Reads /proc/PID/stat.
+    /// - Throws: `Errno.noEntry` or `.noProcess` where there is none.
+    public static func status(of pid: pid_t) throws(Errno) -> ProcessStatus {
+        try status(from: try Files.open("/proc/\(pid)/stat").readAll(limit: 4_096))
+    }
+
+    /// Reads a line of /proc/PID/stat. The program's name, which may hold anything, ends at the last `)`.
+    public static func status(from line: [UInt8]) throws(Errno) -> ProcessStatus {
+        guard let end = line.lastIndex(of: UInt8(ascii: ")")) else { throw .invalid }
+        let fields = line[(end + 1)...].split(separator: UInt8(ascii: " "))
+        // The state is field 3 and the start time field 22 of proc(5); after the name they are 0 and 19.
+        guard fields.count > 19, let state = fields[0].first, let ticks = UInt64(String(decoding: fields[19], as: UTF8.self)) else {
+            throw .invalid
+        }
+        return ProcessStatus(state: state, startTicks: ticks)
+    }
+
+    /// Writes `text` to the file `path` of the proc file system whose root is `root`: no link, no
+    /// other mount and nothing outside can stand in its place.
+    public static func write(_ text: String, to path: String, in root: borrowing FileDescriptor) throws(Errno) {
+        let resolve = UInt64(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
+        let number = root.rawValue
+        guard try Mount.fileSystemType(of: root) == fileSystemType else { throw .crossDevice }
+        let file = FileDescriptor(owning: try call { cais_openat2(number, path, UInt64(O_WRONLY | O_CLOEXEC), 0, resolve) })
+        // One write(2): the kernel takes a value of /proc/sys as a whole.
+        let bytes = Array(text.utf8)
+        try call { bytes.withUnsafeBytes { CLinux.write(file.rawValue, $0.baseAddress, $0.count) } }
+    }
+}
