@@ -1,0 +1,134 @@
+# What a person types: run, test, bench, install. Everything else is a step of those.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SYSCONFDIR ?= /etc
+# One scratch folder for every build, so that the big dependencies are compiled once per configuration.
+SCRATCH ?= .build
+SWIFT ?= swift
+VENV := $(SCRATCH)/venv
+PROGRAMS := cais-runtime cais-shim caisd cais
+
+BUILD_PACKAGES := libseccomp-dev libarchive-dev libnftables-dev libsqlite3-dev pkg-config
+RUN_PACKAGES := busybox-static curl ca-certificates
+TEST_PACKAGES := $(RUN_PACKAGES) python3-venv iproute2 nftables procps util-linux mmdebstrap zstd xz-utils \
+	crun runc podman conmon docker.io iptables
+CGROUP2_PACKAGES := qemu-system-x86 kmod cpio busybox-static
+
+# ---- help -----------------------------------------------------------------------------------
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# ---- what a fresh machine lacks ---------------------------------------------------------------
+# Only what is missing is installed, and no package may start its service meanwhile.
+define install_missing
+@missing=; for p in $(1); do dpkg-query -W -f='$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+if [ -n "$$missing" ]; then echo "installing$$missing"; \
+  [ "$$(id -u)" = 0 ] || { echo "make: these packages need root to install:$$missing" >&2; exit 1; }; \
+  policy=; [ -e /usr/sbin/policy-rc.d ] || { policy=/usr/sbin/policy-rc.d; printf '#!/bin/sh\nexit 101\n' > $$policy; chmod +x $$policy; }; \
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing > /tmp/cais-apt.log 2>&1; code=$$?; \
+  [ -z "$$policy" ] || rm -f $$policy; \
+  [ $$code = 0 ] || { cat /tmp/cais-apt.log >&2; exit $$code; }; \
+fi
+endef
+
+.PHONY: deps deps-build deps-run deps-test
+deps: deps-build deps-test ## install all that building and testing need (apt, PyPI)
+deps-build:
+	$(call install_missing,$(BUILD_PACKAGES))
+deps-run: deps-build
+	$(call install_missing,$(RUN_PACKAGES))
+deps-test: deps-build
+	$(call install_missing,$(TEST_PACKAGES))
+	@$(MAKE) --no-print-directory $(VENV)/ready
+$(VENV)/ready: Tests/requirements.txt
+	@mkdir -p $(SCRATCH)
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r Tests/requirements.txt
+	@touch $@
+
+# ---- build ------------------------------------------------------------------------------------
+.PHONY: build
+build: deps-build ## the four release binaries in bin/
+	@mkdir -p bin
+	$(SWIFT) build --scratch-path $(SCRATCH) -c release --product caisd
+	$(SWIFT) build --scratch-path $(SCRATCH) -c release --product cais-runtime
+	$(SWIFT) build --scratch-path $(SCRATCH) -c release --product cais-shim
+	$(SWIFT) build --scratch-path $(SCRATCH) -c release --product cais
+	@for p in $(PROGRAMS); do install -m 0755 $(SCRATCH)/release/$$p bin/.$$p.new && mv -f bin/.$$p.new bin/$$p; done; ls -l bin
+
+# ---- a first tour ------------------------------------------------------------------------------
+.PHONY: run
+run: deps-run build ## the engine on a private root: a tour with times, which leaves nothing behind
+	@bash docs/tour.sh
+
+# ---- tests -------------------------------------------------------------------------------------
+# Integration tests run in mount and network namespaces of their own; only a cgroup named cais is theirs.
+PYTEST = CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support \
+	unshare --net --mount --propagation slave -- sh -c 'ip link set lo up && exec "$$@"' sh \
+	$(abspath $(VENV))/bin/python -m pytest -q -p no:cacheprovider
+
+.PHONY: test unit integration
+test: deps unit integration ## every test: unit, and integration as root
+unit: deps-build ## unit tests: no root, debug build
+	$(SWIFT) test --scratch-path $(SCRATCH)
+integration: deps build ## integration tests as root; ONLY=Tests/Integration/engine for a part
+	$(PYTEST) $(or $(ONLY),Tests/Integration) $(ARGS)
+
+.PHONY: conformance test-cgroup2 bench
+conformance: deps build ## the runtime's suite on cais-runtime, then on runc
+	RUNTIME=$(CURDIR)/bin/cais-runtime $(PYTEST) Tests/Integration/runtime
+	RUNTIME=$$(command -v runc) $(PYTEST) Tests/Integration/runtime
+test-cgroup2: deps build ## the runtime's suite in an emulated machine that has only cgroup v2
+	$(call install_missing,$(CGROUP2_PACKAGES))
+	bash Tests/Support/cgroup2-machine.sh -- env CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support \
+		$(abspath $(VENV))/bin/python -m pytest -q -p no:cacheprovider Tests/Integration/runtime
+bench: deps build ## time, CPU and memory beside the peers found here, interleaved in one run
+	CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support $(VENV)/bin/python Tests/Bench/bench.py $(ARGS)
+
+# ---- style -------------------------------------------------------------------------------------
+.PHONY: fmt lint docs
+fmt: ## format the Swift sources in place
+	$(SWIFT) format --in-place --recursive Package.swift Sources Runtime Shim Daemon CLI Tests/Unit
+lint: ## style, and what review has banned
+	$(SWIFT) format lint --recursive Package.swift Sources Runtime Shim Daemon CLI Tests/Unit
+	@! grep -rnE '^ *(@preconcurrency )?import (Foundation|Dispatch)\b' Runtime Shim CLI Sources/{OCISpec,Linux,Flags,EngineAPI,ShimProtocol,Lifecycle,Cgroups,Seccomp} || { echo 'lint: no Foundation or Dispatch in programs that start for every container' >&2; false; }
+docs: build ## man pages and completions into .build/docs
+	@mkdir -p $(SCRATCH)/docs/man $(SCRATCH)/docs/completion
+	@for p in $(PROGRAMS); do bin/$$p manual $(SCRATCH)/docs/man; \
+	  for s in bash zsh fish; do bin/$$p completion $$s > $(SCRATCH)/docs/completion/$$p.$$s; done; done
+
+# ---- install -----------------------------------------------------------------------------------
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
+BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISHDIR = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+ETCDIR = $(DESTDIR)$(SYSCONFDIR)/cais
+
+.PHONY: install uninstall
+install: docs ## binaries, man pages, completions, configuration, systemd units (PREFIX, DESTDIR)
+	install -d $(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(UNITDIR) $(ETCDIR)
+	install -m 0755 $(addprefix bin/,$(PROGRAMS)) $(BINDIR)
+	install -m 0644 $(SCRATCH)/docs/man/*.1 $(MANDIR)
+	for p in $(PROGRAMS); do \
+	  install -m 0644 $(SCRATCH)/docs/completion/$$p.bash $(BASHDIR)/$$p; \
+	  install -m 0644 $(SCRATCH)/docs/completion/$$p.zsh $(ZSHDIR)/_$$p; \
+	  install -m 0644 $(SCRATCH)/docs/completion/$$p.fish $(FISHDIR)/$$p.fish; done
+	for u in cais.service; do \
+	  [ -f Daemon/systemd/$$u ] || continue; \
+	  sed 's|@BINDIR@|$(PREFIX)/bin|g' Daemon/systemd/$$u > $(UNITDIR)/$$u; chmod 0644 $(UNITDIR)/$$u; done
+	[ -e $(ETCDIR)/daemon.json ] || install -m 0644 Daemon/daemon.json $(ETCDIR)/daemon.json
+uninstall: ## what install put in place, but for a configuration that was changed
+	for p in $(PROGRAMS); do rm -f $(BINDIR)/$$p $(BASHDIR)/$$p $(ZSHDIR)/_$$p $(FISHDIR)/$$p.fish $(MANDIR)/$$p.1 $(MANDIR)/$$p-*.1; done
+	rm -f $(UNITDIR)/cais.service
+	cmp -s Daemon/daemon.json $(ETCDIR)/daemon.json && rm -f $(ETCDIR)/daemon.json || true
+	rmdir $(ETCDIR) 2>/dev/null || true
+
+.PHONY: clean
+clean: ## what builds and tests made
+	rm -rf $(SCRATCH) bin
