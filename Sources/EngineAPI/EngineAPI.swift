@@ -1,1 +1,0 @@
-// EngineAPI: replaced by its owner.
