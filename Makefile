@@ -67,7 +67,10 @@ run: deps-run build ## the engine on a private root: a tour with times, which le
 
 # ---- tests -------------------------------------------------------------------------------------
 # Integration tests run in mount and network namespaces of their own; only a cgroup named cais is theirs.
-PYTEST = CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support \
+TEST_IMAGES := $(SCRATCH)/test-images
+$(TEST_IMAGES)/nginx.tar: Tests/Support/images.py | deps-test
+	CAIS_TEST_IMAGES=$(abspath $(TEST_IMAGES)) $(VENV)/bin/python Tests/Support/images.py
+PYTEST = CAIS_TEST_IMAGES=$(abspath $(TEST_IMAGES)) CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support \
 	unshare --net --mount --propagation slave -- sh -c 'ip link set lo up && exec "$$@"' sh \
 	$(abspath $(VENV))/bin/python -m pytest -q -p no:cacheprovider
 
@@ -75,7 +78,7 @@ PYTEST = CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support \
 test: deps unit integration ## every test: unit, and integration as root
 unit: deps-build ## unit tests: no root, debug build
 	$(SWIFT) test --scratch-path $(SCRATCH)
-integration: deps build ## integration tests as root; ONLY=Tests/Integration/engine for a part
+integration: deps build $(TEST_IMAGES)/nginx.tar ## integration tests as root; ONLY=Tests/Integration/engine for a part
 	$(PYTEST) $(or $(ONLY),Tests/Integration) $(ARGS)
 
 .PHONY: conformance test-cgroup2 bench

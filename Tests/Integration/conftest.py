@@ -9,14 +9,14 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Support"))
 
 import images  # noqa: E402
-from engine import BIN, Engine  # noqa: E402
+from engine import BIN, PEER, Engine  # noqa: E402
 
 
 def pytest_sessionstart(session):
     if os.geteuid() != 0:
         pytest.exit("integration tests make containers: run them as root (make integration)", 1)
     missing = [name for name in ("cais-runtime", "cais-shim", "caisd", "cais") if not (BIN / name).exists()]
-    if missing:
+    if missing and not PEER:
         pytest.exit(f"not built: {', '.join(missing)} in {BIN} (make build)", 1)
 
 

@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import tarfile
 
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "cais-tests"
+# Images that need Debian's archive are made before the tests, which run without a network.
+MADE = pathlib.Path(os.environ.get("CAIS_TEST_IMAGES", pathlib.Path(__file__).resolve().parents[2] / ".build" / "test-images"))
 
 
 def _add(tar, name, data=None, kind=tarfile.REGTYPE, mode=0o644, link=""):
@@ -67,15 +68,17 @@ def docker_archive(path, tag="busybox:latest", layers=None, **config):
 
 
 def nginx_archive():
-    """A docker archive of Debian's nginx, made once by mmdebstrap and kept; its path."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    archive = CACHE / "nginx-1.tar"
-    if archive.exists():
-        return archive
-    layer = CACHE / f"nginx-layer.{os.getpid()}.tar"
-    subprocess.run(
-        ["mmdebstrap", "--variant=extract", "--quiet", "--include=nginx-light,ca-certificates", "bookworm", str(layer)],
-        check=True, capture_output=True)
+    """The path of a docker archive of Debian's nginx (`make integration` makes it)."""
+    archive = MADE / "nginx.tar"
+    assert archive.exists(), f"{archive} is missing: python3 Tests/Support/images.py makes it"
+    return archive
+
+
+def make_nginx_archive():
+    """Makes that archive with mmdebstrap, from Debian's package."""
+    MADE.mkdir(parents=True, exist_ok=True)
+    layer, partial = MADE / "nginx-layer.tar", MADE / "nginx.part"
+    subprocess.run(["mmdebstrap", "--variant=extract", "--quiet", "--include=nginx-light", "bookworm", str(layer)], check=True)
     configuration = (
         b"daemon off;\nworker_processes 2;\nerror_log /dev/stderr;\npid /run/nginx.pid;\n"
         b"events { worker_connections 1024; }\n"
@@ -83,11 +86,14 @@ def nginx_archive():
     extra = io.BytesIO()
     with tarfile.open(fileobj=extra, mode="w") as tar:
         _add(tar, "etc/nginx/nginx.conf", configuration)
-        _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\nnobody:x:65534:65534::/:/bin/false\n")
+        _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n"
+                                b"nobody:x:65534:65534::/:/bin/false\n")
         _add(tar, "etc/group", b"root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n")
         _add(tar, "srv/index.html", b"nginx in a container\n")
-    partial = archive.with_suffix(".part")
     docker_archive(partial, "nginx:latest", [layer.read_bytes(), extra.getvalue()], Cmd=["nginx"], Entrypoint=None)
     layer.unlink()
-    partial.rename(archive)
-    return archive
+    partial.rename(MADE / "nginx.tar")
+
+
+if __name__ == "__main__":
+    make_nginx_archive()
