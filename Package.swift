@@ -116,6 +116,7 @@ let daemon: [Target] = [
 // No root, seconds.
 let tests = [
     unitTests("Faults"),
+    unitTests("Flags"),
     unitTests("Linux", ["CLinux"]),
 ]
 let daemonTests: [Target] = [

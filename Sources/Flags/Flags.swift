@@ -1,1 +1,0 @@
-// Flags: replaced by its owner.

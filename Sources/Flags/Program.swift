@@ -1,0 +1,148 @@
+/// A program's whole command line: global flags, verbs, grammar. `parse` is a pure function from
+/// words to what is to be done; printing, writing and exiting are the program's own.
+package struct Program<Action: Sendable>: Sendable {
+    /// Its name as users type it.
+    package let name: String
+    /// The text of `--version`, without the line's end.
+    package let version: String
+    /// How its flags are written.
+    package let grammar: Grammar
+    /// Its global flags, its verbs and, for a program without verbs, its own action.
+    package let root: Verb<Action>
+    /// The section of the manual it belongs to.
+    package let section: Int
+
+    /// Describes a program.
+    package init(version: String, grammar: Grammar = .docker, section: Int = 1, root: Verb<Action>) {
+        name = root.name
+        self.version = version
+        self.grammar = grammar
+        self.section = section
+        self.root = root
+    }
+
+    /// Reads the words after the program's name.
+    package func parse(_ words: some Collection<String>) -> Command<Action> {
+        let rest = Array(words)[...]
+        let hasVerbs = !root.verbs.isEmpty
+        switch grammar.parse(rest, flags: globalFlags, endsAtArgument: hasVerbs || root.endsAtArgument) {
+        case .help: return .show(help(for: [root]))
+        case .wrong(let message): return .misuse(flagMisuse(message, [root]))
+        case .parsed(let global):
+            if !version.isEmpty, !root.flags.contains(where: { $0.name == "version" }), global.bool("version") {
+                return .show(version + "\n")
+            }
+            if let builtin = builtin(global.positional) { return builtin }
+            guard hasVerbs, let word = global.positional.first else { return finish([root], global, global) }
+            guard let verb = root.verb(named: word) else {
+                return root.action == nil ? .misuse(unknownVerb(word, [root])) : finish([root], global, global)
+            }
+            return descend([root, verb], global.positional.dropFirst(), global)
+        }
+    }
+
+    /// The root's flags and, where the program has a version, `--version`.
+    var globalFlags: [Flag] {
+        let own = root.flags
+        guard !version.isEmpty, !own.contains(where: { $0.name == "version" }) else { return own }
+        let short: Character? = own.contains { $0.short == "v" } ? nil : "v"
+        return own + [.bool("version", short: short, "Print version information and quit")]
+    }
+
+    private func descend(_ path: [Verb<Action>], _ words: ArraySlice<String>, _ global: Arguments) -> Command<Action> {
+        let verb = path[path.count - 1]
+        let verbs = verb.verbs
+        switch grammar.parse(words, flags: verb.flags, endsAtArgument: verb.endsAtArgument || !verbs.isEmpty) {
+        case .help: return .show(help(for: path))
+        case .wrong(let message): return .misuse(flagMisuse(message, path))
+        case .parsed(let arguments):
+            guard !verbs.isEmpty, let word = arguments.positional.first else { return finish(path, global, arguments) }
+            if let next = verb.verb(named: word) { return descend(path + [next], arguments.positional.dropFirst(), global) }
+            return verb.action == nil ? .misuse(unknownVerb(word, path)) : finish(path, global, arguments)
+        }
+    }
+
+    private func finish(_ path: [Verb<Action>], _ global: Arguments, _ arguments: Arguments) -> Command<Action> {
+        let verb = path[path.count - 1]
+        guard let action = verb.action else { return .show(help(for: path)) }
+        guard verb.arity.allows(arguments.positional.count) else { return .misuse(arityMisuse(verb.arity, path)) }
+        return .run(Invocation(action: action, path: path.dropFirst().map(\.name), global: global, arguments: arguments))
+    }
+
+    /// `help [VERB…]`, `completion SHELL` and `manual DIRECTORY`, which every program answers.
+    private func builtin(_ words: [String]) -> Command<Action>? {
+        guard let word = words.first, root.verb(named: word) == nil else { return nil }
+        let rest = words.dropFirst()
+        switch word {
+        case "help" where !root.verbs.isEmpty || root.action == nil: return helpTopic(rest)
+        case "completion":
+            let shells = Shell.allCases.map(\.rawValue).joined(separator: "|")
+            if rest.first == "--help" || rest.first == "-h" {
+                return .show("Usage:  \(name) completion \(shells)\n\nGenerate the autocompletion script for the specified shell\n")
+            }
+            guard rest.count == 1, let shell = Shell(rawValue: rest[rest.startIndex]) else {
+                return .misuse(Misuse(message: "'\(name) completion' requires one of \(shells)", program: name, code: 1))
+            }
+            return .show(completion(for: shell))
+        case "manual":
+            guard rest.count == 1 else { return .misuse(Misuse(message: "'\(name) manual' requires a directory", program: name, code: 1)) }
+            return .write(directory: rest[rest.startIndex], pages: manualPages())
+        default: return nil
+        }
+    }
+
+    private func helpTopic(_ words: ArraySlice<String>) -> Command<Action> {
+        var path = [root]
+        for word in words {
+            guard let next = path[path.count - 1].verb(named: word) else {
+                return .misuse(Misuse(text: "unknown help topic: \(words.joined(separator: " "))", message: "unknown help topic", code: 1))
+            }
+            path.append(next)
+        }
+        return .show(help(for: path))
+    }
+}
+
+/// What a command line asks for.
+package enum Command<Action: Sendable>: Sendable {
+    /// Do this.
+    case run(Invocation<Action>)
+    /// Print this on standard output and end well: help, version, completion.
+    case show(String)
+    /// Write these manual pages into the directory.
+    case write(directory: String, pages: [ManualPage])
+    /// Print this on standard error and end with its code.
+    case misuse(Misuse)
+}
+
+/// A verb with what was said to it.
+package struct Invocation<Action: Sendable>: Sendable {
+    /// What to do.
+    package let action: Action
+    /// The verb's words, aliases resolved, without the program's name.
+    package let path: [String]
+    /// The global flags.
+    package let global: Arguments
+    /// The verb's own flags and arguments; for a program without verbs the same as ``global``.
+    package let arguments: Arguments
+}
+
+/// A command line that cannot be read.
+package struct Misuse: Sendable, Hashable {
+    /// Everything for standard error, usage included, without the last line's end.
+    package let text: String
+    /// What was wrong, on one line.
+    package let message: String
+    /// The code to end with.
+    package let exitCode: Int32
+
+    init(text: String, message: String, code: Int32) {
+        self.text = text
+        self.message = message
+        exitCode = code
+    }
+
+    init(message: String, program: String, code: Int32) {
+        self.init(text: "\(program): \(message)", message: message, code: code)
+    }
+}
