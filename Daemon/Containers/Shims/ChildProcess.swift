@@ -55,28 +55,18 @@ struct ChildProcess: Sendable {
     /// Starts it, waits for its end, and returns how it ended with what it wrote to standard error.
     /// Blocks.
     func run() throws(Fault) -> (status: ExitStatus, errors: String) {
+        let (readEnd, writeEnd) = try system("make a pipe") { () throws(Errno) in try FileDescriptor.pipe() }.split()
+        let reader = FileDescriptor(owning: readEnd)
+        let pid: pid_t
         do {
-            let pipe = try FileDescriptor.pipe()
-            let (readEnd, writeEnd) = pipe.split()
-            let reader = FileDescriptor(owning: readEnd)
+            defer { close(writeEnd) }
             var child = self
             child.errors = writeEnd
-            let pid: pid_t
-            do throws(Fault) { pid = try child.spawn() } catch {
-                close(writeEnd)
-                throw error
-            }
-            close(writeEnd)
-            let text = (try? reader.readAll(limit: 64 << 10)) ?? []  // the exit status is what counts
-            let status = try ChildProcess.wait(for: pid)
-            return (status, String(decoding: text, as: UTF8.self))
-        } catch let error as Errno {
-            throw Fault(.failed, error.description, errno: error.rawValue, trail: ["run \(program)"])
-        } catch let fault as Fault {
-            throw fault
-        } catch {
-            throw Fault(.failed, "\(error)")
+            pid = try child.spawn()
         }
+        let text = (try? reader.readAll(limit: 64 << 10)) ?? []  // the exit status is what counts
+        let status = try system("wait for \(program)") { () throws(Errno) in try ChildProcess.wait(for: pid) }
+        return (status, String(decoding: text, as: UTF8.self))
     }
 
     /// Waits for the end of a child and takes it off the process table. Blocks.

@@ -39,21 +39,16 @@ final class ShimConnection: Sendable {
     static func connect(
         _ path: String, onEvent: @escaping @Sendable (ShimEvent) -> Void, onEnd: @escaping @Sendable () -> Void
     ) throws(Fault) -> ShimConnection {
-        do {
+        let socket = try system("connect to the shim at \(path)", .unavailable) { () throws(Errno) in
             let socket = try UnixSocket.connect(path)
-            var patience = timeval(tv_sec: sendSecondsMax, tv_usec: 0)
             let number = socket.rawValue
+            var patience = timeval(tv_sec: sendSecondsMax, tv_usec: 0)
             try call { setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size)) }
-            let connection = ShimConnection(socket: socket, onEvent: onEvent, onEnd: onEnd)
-            try ShimHub.shared.add(connection)
-            return connection
-        } catch let error as Errno {
-            throw Fault(.unavailable, error.description, errno: error.rawValue, trail: ["connect to the shim at \(path)"])
-        } catch let fault as Fault {
-            throw fault
-        } catch {
-            throw Fault(.failed, "\(error)")
+            return socket
         }
+        let connection = ShimConnection(socket: socket, onEvent: onEvent, onEnd: onEnd)
+        try ShimHub.shared.add(connection)
+        return connection
     }
 
     private init(socket: consuming FileDescriptor, onEvent: @escaping @Sendable (ShimEvent) -> Void, onEnd: @escaping @Sendable () -> Void) {
@@ -138,7 +133,7 @@ final class ShimConnection: Sendable {
     func receive() -> Bool {
         let number = socket.rawValue
         let got = withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 1) { buffer -> Int in
-            let got = recv(number, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT.rawValue))
+            let got = recv(number, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT))
             if got > 0 { state.withLock { $0.lines.append(buffer[..<got]) } }
             return got
         }

@@ -1,7 +1,7 @@
 // ShimHub owns the one thread that listens to the control sockets of all shims. It hands bytes to
 // connections and decides nothing.
-import CLinux
 import Faults
+import Glibc
 import Linux
 import Synchronization
 
@@ -25,12 +25,12 @@ final class ShimHub: Sendable {
 
     /// Listens to `connection` until it ends.
     func add(_ connection: ShimConnection) throws(Fault) {
-        guard let token = members.withLock({ members -> UInt64 in
+        let token = members.withLock { members -> UInt64 in
             let token = members.next
             members.next += 1
             members.connections[token] = connection
             return token
-        }) as UInt64? else { return }
+        }
         do {
             try register(connection.number, token)
         } catch {

@@ -62,20 +62,14 @@ struct ShimLaunch: Sendable {
 
     /// Starts the shim. Blocks a moment.
     func spawn() throws(Fault) -> Spawned {
-        do {
-            let log = try Files.open(complaints, flags: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o600)
-            let (readEnd, writeEnd) = try FileDescriptor.pipe().split()
-            let ready = FileDescriptor(owning: readEnd)
-            defer { close(writeEnd) }
-            let child = ChildProcess(program: program, arguments: arguments, errors: log.rawValue, third: writeEnd)
-            return Spawned(pid: try child.spawn(), ready: ready)
-        } catch let error as Errno {
-            throw Fault(.failed, error.description, errno: error.rawValue, trail: ["prepare the shim of \(id)"])
-        } catch let fault as Fault {
-            throw fault
-        } catch {
-            throw Fault(.failed, "\(error)")
+        let log = try system("open \(complaints)") { () throws(Errno) in
+            try Files.open(complaints, flags: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o600)
         }
+        let (readEnd, writeEnd) = try system("make a pipe") { () throws(Errno) in try FileDescriptor.pipe() }.split()
+        let ready = FileDescriptor(owning: readEnd)
+        defer { close(writeEnd) }
+        let child = ChildProcess(program: program, arguments: arguments, errors: log.rawValue, third: writeEnd)
+        return Spawned(pid: try child.spawn(), ready: ready)
     }
 
     /// Waits for the ready line and returns the container's first process. Blocks.
@@ -116,20 +110,17 @@ struct ShimLaunch: Sendable {
     }
 
     private func read(_ ready: borrowing FileDescriptor) throws(Fault) -> [UInt8] {
-        var poll = pollfd(fd: ready.rawValue, events: Int16(POLLIN), revents: 0)
-        do {
-            let count = try call { CLinux.poll(&poll, 1, CInt(ShimLaunch.readySecondsMax) * 1_000) }
-            guard count > 0 else { throw Fault(.unavailable, "the shim was not ready in \(ShimLaunch.readySecondsMax) seconds") }
-            var bytes = [UInt8](repeating: 0, count: 4_096)
-            let got = try bytes.withUnsafeMutableBytes { (buffer) throws(Errno) in try ready.read(into: buffer) }
-            return Array(bytes[..<got])
-        } catch let error as Errno {
-            throw Fault(.failed, error.description, errno: error.rawValue, trail: ["wait for the shim"])
-        } catch let fault as Fault {
-            throw fault
-        } catch {
-            throw Fault(.failed, "\(error)")
+        let number = ready.rawValue
+        var poll = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+        let count = try system("wait for the shim") { () throws(Errno) in
+            try call { CLinux.poll(&poll, 1, CInt(ShimLaunch.readySecondsMax) * 1_000) }
         }
+        guard count > 0 else { throw Fault(.unavailable, "the shim was not ready in \(ShimLaunch.readySecondsMax) seconds") }
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let got = try system("read from the shim") { () throws(Errno) in
+            try call { bytes.withUnsafeMutableBytes { CLinux.read(number, $0.baseAddress, $0.count) } }
+        }
+        return Array(bytes[..<got])
     }
 
     private func lastComplaint() -> String {
