@@ -21,6 +21,14 @@
 #include <signal.h>
 #include <spawn.h>
 #include <limits.h>
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

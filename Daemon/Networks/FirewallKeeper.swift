@@ -1,0 +1,71 @@
+import Faults
+import Nftables
+import Synchronization
+
+/// Keeps the kernel's packet filter equal to what the containers of one bridge have. It remembers
+/// every entry, so that rules which somebody else flushed come back whole.
+final class FirewallKeeper: Sendable {
+    private struct State {
+        var firewall: BridgeFirewall
+        var entries: [String: BridgeFirewall.Entry] = [:]
+    }
+
+    private let nftables: Nftables
+    // Held over the kernel's answer: memory and kernel change in the same order.
+    private let state: Mutex<State>
+
+    /// Takes the bridge under its care; the kernel hears of it at ``assert(entries:)``.
+    init(_ firewall: BridgeFirewall) throws(Fault) {
+        nftables = try Nftables()
+        state = Mutex(State(firewall: firewall))
+    }
+
+    /// Makes the rules anew in one transaction, with exactly these entries.
+    func assert(entries: [BridgeFirewall.Entry]) throws(Fault) {
+        try change { (state) throws(Fault) in
+            state.entries = Dictionary(entries.map { ($0.port, $0) }, uniquingKeysWith: { $1 })
+            try self.rebuild(state)
+        }
+    }
+
+    /// Makes the rules anew with the entries as they are.
+    func reassert() throws(Fault) { try change { (state) throws(Fault) in try self.rebuild(state) } }
+
+    /// Adds a container's entry.
+    func add(_ entry: BridgeFirewall.Entry) throws(Fault) {
+        try change { (state) throws(Fault) in
+            let before = state.entries
+            state.entries[entry.port] = entry
+            do throws(Fault) {
+                try self.run(state.firewall.add(entry)) { () throws(Fault) in try self.rebuild(state) }
+            } catch {
+                state.entries = before
+                throw error
+            }
+        }
+    }
+
+    /// Removes a container's entry; one that is not there is no failure.
+    func remove(port: String) throws(Fault) {
+        try change { (state) throws(Fault) in
+            guard let entry = state.entries.removeValue(forKey: port) else { return }
+            try self.run(state.firewall.remove(entry)) { () throws(Fault) in try self.rebuild(state) }
+        }
+    }
+
+    /// Runs the small script, and where the kernel no longer has what it builds on, the whole one.
+    private func run(_ script: NftScript, otherwise whole: () throws(Fault) -> Void) throws(Fault) {
+        do throws(Fault) { try nftables.run(script) } catch {
+            guard error.kind == .notFound || error.kind == .conflict else { throw error }
+            try whole()
+        }
+    }
+
+    private func rebuild(_ state: State) throws(Fault) {
+        try nftables.run(state.firewall.rebuild(Array(state.entries.values)))
+    }
+
+    private func change(_ body: (inout sending State) throws(Fault) -> Void) throws(Fault) {
+        try state.withLock { (state) throws(Fault) in try body(&state) }
+    }
+}
