@@ -118,6 +118,7 @@ let tests = [
     unitTests("Faults"),
     unitTests("Flags"),
     unitTests("Linux", ["CLinux"]),
+    unitTests("OCISpec", ["Linux"]),
 ]
 let daemonTests: [Target] = [
     unitTests("EngineStore")

@@ -9,7 +9,19 @@ public enum JSON {
     public static func decode<T: Decodable>(
         _ type: T.Type, from bytes: [UInt8], limits: JSONLimits = .standard
     ) throws(Fault) -> T {
-        throw Fault(.unsupported, "JSON decoding is not written yet")
+        guard bytes.count <= min(limits.bytesMax, Int(UInt32.max) - 1) else {
+            throw Fault(.tooLarge, "the document has \(bytes.count) bytes; the most allowed is \(limits.bytesMax)")
+        }
+        let tape = try parse(bytes, limits)
+        do {
+            return try JSONReader(tape: tape, node: 0).decode(type)
+        } catch let error as DecodingError {
+            throw fault(error, tape)
+        } catch let error as Fault {
+            throw error
+        } catch {
+            throw Fault(.invalidArgument, "\(error)")
+        }
     }
 
     /// Writes a value as a document in UTF-8.
@@ -18,7 +30,49 @@ public enum JSON {
     ///   - sortedKeys: members in the order of their names' bytes, so that equal values are equal bytes.
     /// - Throws: `.invalidArgument` for numbers that JSON cannot hold (NaN, infinities).
     public static func encode<T: Encodable>(_ value: T, pretty: Bool = false, sortedKeys: Bool = false) throws(Fault) -> [UInt8] {
-        throw Fault(.unsupported, "JSON encoding is not written yet")
+        let writer = JSONWriter(pretty: pretty, sortedKeys: sortedKeys)
+        do {
+            try JSONValueWriter(writer: writer, depth: 0).encode(value)
+            if let failure = writer.failure { throw failure }
+        } catch EncodingError.invalidValue(_, let context) {
+            let pointer = JSONPointer.make(context.codingPath)
+            throw Fault(.invalidArgument, context.debugDescription, trail: pointer.isEmpty ? [] : [pointer])
+        } catch let error as Fault {
+            throw error
+        } catch {
+            throw Fault(.invalidArgument, "\(error)")
+        }
+        return writer.text
+    }
+
+    private static func parse(_ bytes: [UInt8], _ limits: JSONLimits) throws(Fault) -> JSONTape {
+        do {
+            return try JSONParser.parse(bytes, depthMax: limits.depthMax)
+        } catch {
+            throw fault(error.reason, pointer: error.pointer, offset: error.offset, in: bytes)
+        }
+    }
+
+    /// Says where a value of the wrong type is: Swift's own sentence about it names no place.
+    private static func fault(_ error: DecodingError, _ tape: JSONTape) -> Fault {
+        let context =
+            switch error {
+            case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context), .dataCorrupted(let context):
+                context
+            @unknown default:
+                DecodingError.Context(codingPath: [], debugDescription: "\(error)")
+            }
+        let node = tape.nodes[tape.node(at: context.codingPath)]
+        // A string's node begins behind its quotation mark.
+        let offset = Int(node.start) - (node.kind == .string ? 1 : 0)
+        return fault(context.debugDescription, pointer: JSONPointer.make(context.codingPath), offset: offset, in: tape.bytes)
+    }
+
+    private static func fault(
+        _ reason: String, pointer: String, offset: Int, in bytes: some RandomAccessCollection<UInt8>
+    ) -> Fault {
+        let place = JSONPointer.place(offset, in: bytes)
+        return Fault(.invalidArgument, reason, trail: [pointer.isEmpty ? place : "\(place) (\(pointer))"])
     }
 }
 
