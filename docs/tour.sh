@@ -11,6 +11,7 @@ unset DOCKER_HOST DOCKER_API_VERSION
 bridge=caistour$((RANDOM % 900 + 100))
 port=$((RANDOM % 10000 + 40000))
 daemon=
+forwarding=$(cat /proc/sys/net/ipv4/ip_forward)
 
 leave() {
     code=$?
@@ -21,8 +22,11 @@ leave() {
         kill "$daemon" 2>/dev/null
         wait "$daemon" 2>/dev/null
     fi
+    # An engine keeps its bridge and its two tables for its next start; this one has none.
     ip link delete "$bridge" 2>/dev/null
-    nft delete table inet "cais-$bridge" 2>/dev/null
+    nft delete table ip "cais-$bridge" 2>/dev/null
+    nft delete table bridge "cais-$bridge" 2>/dev/null
+    [ "$forwarding" = 1 ] || sysctl -qw net.ipv4.ip_forward="$forwarding"
     if [ $code != 0 ] && [ -s "$root/caisd.log" ]; then
         echo "--- the daemon's log:" >&2
         tail -n 30 "$root/caisd.log" >&2

@@ -142,6 +142,8 @@ class Engine:
         for path in reversed(self.mounts()):
             subprocess.run(["umount", "-l", path], check=False)
         subprocess.run(["ip", "link", "delete", self.bridge], check=False, stderr=subprocess.DEVNULL)
+        for family in ("ip", "bridge"):
+            subprocess.run(["nft", "delete", "table", family, f"cais-{self.bridge}"], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.root, ignore_errors=True)
 
     # -- clients ----------------------------------------------------------------------------
