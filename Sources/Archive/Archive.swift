@@ -1,1 +1,0 @@
-// Archive: replaced by its owner.
