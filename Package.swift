@@ -121,7 +121,10 @@ let tests = [
     unitTests("OCISpec", ["Linux"]),
 ]
 let daemonTests: [Target] = [
-    unitTests("EngineStore")
+    unitTests("EngineStore"),
+    unitTests("Netlink"),
+    unitTests("Networks", ["Netlink", "Nftables", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Faults"]),
+    unitTests("Nftables"),
 ]
 
 let package = Package(

@@ -55,7 +55,7 @@ package struct IPv4Subnet: Hashable, Sendable, CustomStringConvertible {
     package init?(_ text: some StringProtocol) {
         guard let slash = text.firstIndex(of: "/"), let address = IPv4Address(text[..<slash]) else { return nil }
         let length = text[text.index(after: slash)...]
-        guard (1...2).contains(length.utf8.count), let bits = UInt8(length), bits <= 32 else { return nil }
+        guard (1...2).contains(length.utf8.count), length.first != "+", let bits = UInt8(length), bits <= 32 else { return nil }
         self.init(address, prefixLength: bits)
     }
 

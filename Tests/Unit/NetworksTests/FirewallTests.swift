@@ -1,0 +1,52 @@
+import Netlink
+import Testing
+
+@testable import Networks
+
+@Suite("The packet filter of a bridge")
+struct FirewallTests {
+    let firewall = BridgeFirewall(bridge: "cais0", subnet: IPv4Subnet("172.17.0.1/16")!, masquerades: true, interContainer: true)
+    let entry = BridgeFirewall.Entry(
+        port: "veth1", address: IPv4Address("172.17.0.2")!, mac: MACAddress("02:42:ac:11:00:02")!,
+        mappings: [
+            PortMapping(hostAddress: .any, hostPort: 8080, container: ContainerPort(80, .tcp)),
+            PortMapping(hostAddress: IPv4Address("127.0.0.1")!, hostPort: 5353, container: ContainerPort(53, .udp)),
+        ])
+
+    @Test("a container costs elements of maps and sets, and no rule")
+    func add() {
+        #expect(
+            firewall.add(entry).commands == [
+                "add element ip cais-cais0 ports_everywhere { tcp . 8080 : 172.17.0.2 . 80 }",
+                "add element ip cais-cais0 ports_at_address { 127.0.0.1 . udp . 5353 : 172.17.0.2 . 53 }",
+                "add element bridge cais-cais0 stations { \"veth1\" . 02:42:ac:11:00:02 . 172.17.0.2 }",
+            ])
+    }
+
+    @Test("what is removed is what was added")
+    func remove() {
+        #expect(firewall.remove(entry).commands == firewall.add(entry).commands.map { "delete" + $0.dropFirst(3) })
+    }
+
+    @Test("the tables are made anew in one transaction, with the containers in them")
+    func rebuild() {
+        let commands = firewall.rebuild([entry]).commands
+        #expect(commands.prefix(3) == ["add table ip cais-cais0", "delete table ip cais-cais0", "add table ip cais-cais0"])
+        #expect(commands.suffix(3) == firewall.add(entry).commands[...])
+        #expect(commands.filter { $0.hasPrefix("add rule") }.count == firewall.rebuild([]).commands.filter { $0.hasPrefix("add rule") }.count)
+    }
+
+    @Test("two engines have different tables")
+    func names() {
+        let other = BridgeFirewall(bridge: "cais1", subnet: firewall.subnet, masquerades: true, interContainer: true)
+        #expect(Set([other.routed, other.bridged]).isDisjoint(with: [firewall.routed, firewall.bridged]))
+    }
+
+    @Test("containers reach the host's loopback by no rule, and each other only where allowed")
+    func guards() {
+        #expect(firewall.rebuild([]).text.contains("iifname \"cais0\" ip daddr 127.0.0.0/8 drop"))
+        let closed = BridgeFirewall(bridge: "cais0", subnet: firewall.subnet, masquerades: false, interContainer: false).rebuild([]).text
+        #expect(closed.contains("obrname") && !firewall.rebuild([]).text.contains("obrname"))
+        #expect(!closed.contains("oifname != \"cais0\" ip saddr 172.17.0.0/16 masquerade"))
+    }
+}
