@@ -48,6 +48,7 @@ package struct BridgeFirewall: Hashable, Sendable {
     package var bridged: NftTable { NftTable(family: "bridge", name: "cais-\(bridge)") }
     private var everywhere: NftCollection { NftCollection(routed, "ports_everywhere") }
     private var atAddress: NftCollection { NftCollection(routed, "ports_at_address") }
+    private var members: NftCollection { NftCollection(bridged, "members") }
     private var stations: NftCollection { NftCollection(bridged, "stations") }
 
     /// Both tables from nothing, with these containers: right after a start, a flush by somebody
@@ -61,6 +62,7 @@ package struct BridgeFirewall: Hashable, Sendable {
         addTranslation(&script)
         addForwarding(&script)
         script.replaceTable(bridged)
+        script.add(.set, members, type: "ifname")
         script.add(.set, stations, type: "ifname . ether_addr . ipv4_addr")
         addStations(&script)
         change(&script, entries) { $0.addElements($1, $2) }
@@ -125,13 +127,15 @@ package struct BridgeFirewall: Hashable, Sendable {
         // Who speaks from the containers' subnet speaks as himself: no container takes over the
         // gateway or a neighbour. Other sources pass, since routers in containers are legitimate.
         script.addBaseChain(bridged, "guard", type: "filter", hook: "prerouting", priority: -300)
-        let ours = "meta ibrname \"\(bridge)\""
+        // Bridges of others pass here too; ours is told by its ports (not by the bridge's name, which needs a kernel
+        // module that is often left out).
+        let ours = "iifname @\(members.name)"
         script.addRule(bridged, "guard", "\(ours) ip saddr \(subnet) iifname . ether saddr . ip saddr != @\(stations.name) drop")
         script.addRule(
             bridged, "guard", "\(ours) arp saddr ip \(subnet) iifname . arp saddr ether . arp saddr ip != @\(stations.name) drop")
         if !interContainer {
             script.addBaseChain(bridged, "forward", type: "filter", hook: "forward", priority: 0)
-            script.addRule(bridged, "forward", "meta ibrname \"\(bridge)\" meta obrname \"\(bridge)\" ether type ip drop")
+            script.addRule(bridged, "forward", "\(ours) oifname @\(members.name) ether type ip drop")
         }
     }
 
@@ -140,6 +144,7 @@ package struct BridgeFirewall: Hashable, Sendable {
     ) {
         verb(&script, everywhere, entries.flatMap { entry in entry.mappings.filter { $0.address == .any }.map { element($0, entry) } })
         verb(&script, atAddress, entries.flatMap { entry in entry.mappings.filter { $0.address != .any }.map { element($0, entry) } })
+        verb(&script, members, entries.map { "\"\($0.port)\"" })
         verb(&script, stations, entries.map { "\"\($0.port)\" . \($0.mac) . \($0.address)" })
     }
 

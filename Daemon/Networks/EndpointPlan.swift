@@ -52,6 +52,7 @@ struct EndpointBuilder: ~Copyable {
     private var host: NetlinkSocket
     private var namespace: NetworkNamespace.Handle?
     private var bridgeIndex: Int32 = 0
+    private var insideIndex: Int32 = 0
 
     /// The interface's name inside.
     static let inside = "eth0"
@@ -91,11 +92,9 @@ struct EndpointBuilder: ~Copyable {
         case .interfaces(let hostInterface, let bridge, let mac, let mtu):
             try connect(hostInterface, to: bridge, mac, mtu)
         case .address(let address):
-            let index = try insideIndex()
-            try namespace?.inside.request("add address", RouteRequest.addAddress(address, index: index))
+            try namespace?.inside.request("add address", RouteRequest.addAddress(address, index: insideIndex))
         case .defaultRoute(let gateway):
-            let index = try insideIndex()
-            try namespace?.inside.request("add route", RouteRequest.addRoute(via: gateway, index: index))
+            try namespace?.inside.request("add route", RouteRequest.addRoute(via: gateway, index: insideIndex))
         case .neighbour(let address, let mac):
             try host.request("set neighbour", RouteRequest.setNeighbour(address, mac, index: bridgeIndex))
         case .firewall(let entry): try firewall?.add(entry)
@@ -123,16 +122,14 @@ struct EndpointBuilder: ~Copyable {
             "make veth \(hostInterface)",
             LinkRequest.createVeth(
                 LinkChange(name: hostInterface, mtu: mtu, masterIndex: bridgeIndex, up: true),
-                peer: LinkChange(name: EndpointBuilder.inside, mac: mac, mtu: mtu, up: true, namespace: target)))
+                peer: LinkChange(name: EndpointBuilder.inside, mac: mac, mtu: mtu, namespace: target)))
         guard let port = try host.link(named: hostInterface) else { throw Fault(.failed, "interface \(hostInterface) vanished") }
         try host.request("set hairpin", LinkRequest.hairpin(index: port.index, true))
-    }
-
-    private mutating func insideIndex() throws(Fault) -> Int32 {
         guard let link = try namespace?.inside.link(named: EndpointBuilder.inside) else {
             throw Fault(.failed, "interface \(EndpointBuilder.inside) is not there")
         }
-        return link.index
+        insideIndex = link.index
+        try namespace?.inside.request("set \(EndpointBuilder.inside) up", LinkRequest.change(index: link.index, LinkChange(up: true)))
     }
 
     private mutating func forget(_ address: IPv4Address) throws(Fault) {

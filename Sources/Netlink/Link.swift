@@ -95,8 +95,9 @@ package enum LinkRequest {
         return message
     }
 
-    /// Makes two connected interfaces. Both may be complete at once: `peer` in another namespace,
-    /// named, addressed and up, and the near end a port of its bridge. One request instead of six.
+    /// Makes two connected interfaces. Both may be all but complete at once: `peer` in another
+    /// namespace, named and addressed, and the near end a port of its bridge and up. The peer is
+    /// not set up here: it is made first, and the kernel refuses (ENOTCONN) while it has no partner.
     package static func createVeth(_ near: LinkChange, peer: LinkChange) -> NetlinkMessage {
         create(kind: "veth", near) { data in
             data.addNested(Int(VETH_INFO_PEER), fixed: peer.fixed()) { peer.add(to: &$0) }

@@ -22,14 +22,14 @@ struct MessageTests {
     @Test("a veth is made with both ends complete in one request")
     func veth() throws {
         let message = LinkRequest.createVeth(
-            LinkChange(name: "veth1", masterIndex: 5, up: true), peer: LinkChange(name: "eth0", mac: MACAddress("02:42:ac:11:00:02"), up: true, namespace: 7))
+            LinkChange(name: "veth1", masterIndex: 5, up: true), peer: LinkChange(name: "eth0", mac: MACAddress("02:42:ac:11:00:02"), namespace: 7))
         let attributes = NetlinkAttributes(message.payload, from: LinkRequest.fixedSize)
         #expect(attributes.text(Int(IFLA_IFNAME)) == "veth1")
         #expect(attributes.number(Int(IFLA_MASTER), as: Int32.self) == 5)
         let info = try #require(attributes.nested(Int(IFLA_LINKINFO)))
         #expect(info.text(Int(IFLA_INFO_KIND)) == "veth")
         let peer = try #require(info.nested(Int(IFLA_INFO_DATA))?.bytes(Int(VETH_INFO_PEER)))
-        #expect(peer.native(UInt32.self, at: 8) == 1, "the peer's flags say that it is up")
+        #expect(message.payload.native(UInt32.self, at: 8) == 1 && peer.native(UInt32.self, at: 8) == 0, "only the near end is set up")
         let inside = NetlinkAttributes(peer, from: LinkRequest.fixedSize)
         #expect(inside.text(Int(IFLA_IFNAME)) == "eth0")
         #expect(inside.number(Int(IFLA_NET_NS_FD), as: UInt32.self) == 7)
