@@ -49,6 +49,7 @@ struct EndpointBuilder: ~Copyable {
     /// The bridge's device, made again where somebody removed it.
     private let bridge: BridgeDevice?
     private let firewall: FirewallKeeper?
+    private let reaper: LinkReaper
     private var host: NetlinkSocket
     private var namespace: NetworkNamespace.Handle?
     private var bridgeIndex: Int32 = 0
@@ -58,9 +59,10 @@ struct EndpointBuilder: ~Copyable {
     static let inside = "eth0"
 
     /// Opens the way to the kernel from the engine's own namespace.
-    init(bridge: BridgeDevice?, firewall: FirewallKeeper?) throws(Fault) {
+    init(bridge: BridgeDevice?, firewall: FirewallKeeper?, reaper: LinkReaper) throws(Fault) {
         self.bridge = bridge
         self.firewall = firewall
+        self.reaper = reaper
         host = try NetlinkSocket()
     }
 
@@ -104,7 +106,7 @@ struct EndpointBuilder: ~Copyable {
     private mutating func undo(_ step: EndpointStep) throws(Fault) {
         switch step {
         case .namespace(let path): try NetworkNamespace.remove(at: path)
-        case .interfaces(let hostInterface, _, _, _): try host.deleteLink(named: hostInterface)
+        case .interfaces(let hostInterface, _, _, _): reaper.reap(hostInterface)
         // They end with the interface.
         case .address, .defaultRoute: break
         case .neighbour(let address, _): try forget(address)
@@ -117,7 +119,6 @@ struct EndpointBuilder: ~Copyable {
         let found = try host.link(named: bridgeName)
         bridgeIndex = if let found, found.isUp { found.index } else { try bridge.ensure(&host) }
         guard let target = namespace?.descriptor.rawValue else { throw Fault(.failed, "there is no namespace to connect") }
-        try host.deleteLink(named: hostInterface)
         try host.request(
             "make veth \(hostInterface)",
             LinkRequest.createVeth(

@@ -20,6 +20,7 @@ package final class NetworkService: Sendable {
     private let store: EngineStore
     private let events: EventBus
     private let log: Logger
+    private let reaper: LinkReaper
 
     /// Reads the records; the kernel hears of nothing before ``prepare()``.
     package init(configuration: NetworkConfiguration, store: EngineStore, events: EventBus, log: Logger) throws(Fault) {
@@ -30,6 +31,7 @@ package final class NetworkService: Sendable {
         self.store = store
         self.events = events
         self.log = log
+        reaper = LinkReaper(log: log)
         state = Mutex(try NetworkState.load(store))
     }
 
@@ -148,7 +150,7 @@ package final class NetworkService: Sendable {
 
     private func builder() throws(Fault) -> EndpointBuilder {
         let (device, firewall) = state.withLock { ($0.device, $0.firewall) }
-        return try EndpointBuilder(bridge: device, firewall: firewall)
+        return try EndpointBuilder(bridge: device, firewall: firewall, reaper: reaper)
     }
 
     // MARK: - Taking away
@@ -195,7 +197,7 @@ package final class NetworkService: Sendable {
             guard let bridge = try netlink.link(named: device.name) else { return }
             for link in try netlink.links()
             where link.masterIndex == bridge.index && link.name.hasPrefix(EndpointDraft.interfacePrefix) && !known.ports.contains(link.name) {
-                try netlink.deleteLink(named: link.name)
+                reaper.reap(link.name)
             }
         } catch { warn("interfaces stay", error, ["bridge": "\(device.name)"]) }
     }

@@ -105,7 +105,7 @@ struct NetworkState: Sendable {
             throw Fault(.failed, error.description, errno: error.errno, trail: [step])
         }
         addresses = pool
-        return draft.station(device, address: address, mappings: mappings)
+        return draft.station(device, endpointID, address: address, mappings: mappings)
     }
 }
 
@@ -119,12 +119,13 @@ struct EndpointDraft: Sendable {
 
     /// What the names of bridge ports start with.
     static let interfacePrefix = "veth"
-    /// How many digits of the container's ID follow: 32 bits, and 15 bytes are the kernel's limit.
+    /// How many digits of the endpoint's ID follow (15 bytes are the kernel's limit). The endpoint's
+    /// and not the container's: its last interface may still be on the way out when it is started again.
     static let interfaceDigits = 8
 
-    func station(_ device: BridgeDevice, address: IPv4Address, mappings: [PortMapping]) -> EndpointRecord.Station {
+    func station(_ device: BridgeDevice, _ endpointID: ContainerID, address: IPv4Address, mappings: [PortMapping]) -> EndpointRecord.Station {
         EndpointRecord.Station(
-            hostInterface: EndpointDraft.interfacePrefix + request.id.text.prefix(EndpointDraft.interfaceDigits),
+            hostInterface: EndpointDraft.interfacePrefix + endpointID.text.prefix(EndpointDraft.interfaceDigits),
             address: IPv4Subnet(address, prefixLength: device.address.prefixLength), mac: mac ?? MACAddress(for: address),
             gateway: device.address.address, mtu: device.mtu, mappings: mappings)
     }

@@ -126,6 +126,21 @@ package enum LinkRequest {
         return message
     }
 
+    /// Puts the interface with this name into a group.
+    package static func setGroup(name: String, _ group: UInt32) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_SETLINK), fixed: fixed())
+        message.add(Int(IFLA_IFNAME), text: name)
+        message.add(Int(IFLA_GROUP), number: group)
+        return message
+    }
+
+    /// Removes all interfaces of a group together.
+    package static func delete(group: UInt32) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_DELLINK), fixed: fixed())
+        message.add(Int(IFLA_GROUP), number: group)
+        return message
+    }
+
     /// Asks for the interface with this name.
     package static func get(name: String) -> NetlinkMessage {
         var message = NetlinkMessage(type: Int(RTM_GETLINK), fixed: fixed())

@@ -10,6 +10,8 @@ import Testing
 struct PlanTests {
     static let id = ContainerID(String(repeating: "ab", count: 32))!
 
+    static let endpoint = ContainerID(String(repeating: "cd", count: 32))!
+
     static func record(mode: String, ports: [String: [PortBinding]] = [:]) throws -> EndpointRecord {
         var request = EndpointRequest(id: id, name: "web", hostname: "abababababab", mode: mode)
         request.portBindings = ports
@@ -20,8 +22,8 @@ struct PlanTests {
         let mappings = try ports.map { key, value in
             PortMapping(hostAddress: .any, hostPort: UInt16(value[0].hostPort)!, container: try ContainerPort(parsing: key))
         }
-        let station = mode == .bridge ? draft.station(device, address: IPv4Address("172.17.0.2")!, mappings: mappings) : nil
-        return draft.record(endpointID: ContainerID(String(repeating: "cd", count: 32))!, station: station)
+        let station = mode == .bridge ? draft.station(device, endpoint, address: IPv4Address("172.17.0.2")!, mappings: mappings) : nil
+        return draft.record(endpointID: endpoint, station: station)
     }
 
     @Test("on the bridge: namespace, interfaces, address, route, neighbour, and the packet filter last")
@@ -32,11 +34,11 @@ struct PlanTests {
         #expect(
             try EndpointStep.plan(Self.record(mode: "default"), bridge: "cais0") == [
                 .namespace(path: path),
-                .interfaces(hostInterface: "vethabababab", bridge: "cais0", mac: mac, mtu: 1500),
+                .interfaces(hostInterface: "vethcdcdcdcd", bridge: "cais0", mac: mac, mtu: 1500),
                 .address(IPv4Subnet(address, prefixLength: 16)),
                 .defaultRoute(via: IPv4Address("172.17.0.1")!),
                 .neighbour(address, mac),
-                .firewall(BridgeFirewall.Entry(port: "vethabababab", address: address, mac: mac, mappings: [])),
+                .firewall(BridgeFirewall.Entry(port: "vethcdcdcdcd", address: address, mac: mac, mappings: [])),
             ])
     }
 

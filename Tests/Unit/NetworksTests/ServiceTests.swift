@@ -25,7 +25,7 @@ struct ServiceTests {
         #expect(!lab.shell("ip -6 address show eth0", in: path).output.contains("fe80"))
         try await lab.service.disconnect(request.id)
         try await lab.service.disconnect(request.id)
-        #expect(try lab.inventory() == before)
+        try await expectInventory(before, lab)
         try lab.clear()
     }
 
@@ -105,7 +105,7 @@ struct ServiceTests {
         let fault = await #expect(throws: Fault.self) { try await lab.service.connect(second) }
         #expect(fault?.description.hasPrefix("failed to set up container networking: driver failed programming external connectivity on endpoint second (") == true)
         #expect(fault?.description.hasSuffix("): Bind for 0.0.0.0:8080 failed: port is already allocated") == true)
-        #expect(try lab.inventory() == before)
+        try await expectInventory(before, lab)
         try await lab.service.disconnect(first.id)
         _ = try await lab.service.connect(second)
         try lab.clear()
@@ -120,7 +120,7 @@ struct ServiceTests {
         let before = try lab.inventory()
         let fault = await #expect(throws: Fault.self) { try await lab.service.connect(request) }
         #expect(fault?.reason == "interface cais0 exists and is no bridge")
-        #expect(try lab.inventory() == before)
+        try await expectInventory(before, lab)
         #expect(lab.service.settings(of: request.id) == nil)
         _ = lab.shell("ip link delete cais0")
         _ = try await lab.service.connect(request)
@@ -136,7 +136,7 @@ struct ServiceTests {
         let second = lab.request("second")
         _ = try await lab.service.connect(second)
         try await lab.service.disconnect(second.id)
-        #expect(try lab.inventory() == before)
+        try await expectInventory(before, lab)
         try lab.serve("hello", port: 80, in: first.namespacePath)
         #expect(try await eventually { lab.fetch("127.0.0.1", 8080) == "hello" })
         _ = lab.shell("ip link delete cais0")
@@ -155,7 +155,7 @@ struct ServiceTests {
         // The first service's sockets stay, as another program's would: the second warns and goes on.
         let second = try await Laboratory(folder: lab.folder)
         await second.service.reconcile(running: [kept.id])
-        #expect(try second.inventory() == before)
+        try await expectInventory(before, second)
         #expect(second.service.settings(of: kept.id) == attachment.settings)
         #expect(second.service.settings(of: gone.id) == nil)
         #expect(try await second.service.connect(second.request("new")).ipv4 == "172.17.0.4", "addresses are not used again at once")
@@ -194,7 +194,7 @@ struct ServiceTests {
             for request in requests { group.addTask { try await service.disconnect(request.id) } }
             try await group.waitForAll()
         }
-        #expect(try lab.inventory() == before)
+        try await expectInventory(before, lab)
         try lab.clear()
     }
 
@@ -213,6 +213,12 @@ struct ServiceTests {
             print("\(name): min \(times[0]), median \(times[30]), 90 % \(times[54]), max \(times[59])")
         }
         try lab.clear()
+    }
+
+    /// Interfaces are deleted behind the caller's back, so they may stay for a moment.
+    private func expectInventory(_ before: [String], _ lab: Laboratory) async throws {
+        let same = try await eventually { try lab.inventory() == before }
+        #expect(try same || lab.inventory() == before)
     }
 
     @discardableResult
