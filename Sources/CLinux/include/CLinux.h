@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/bpf.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <linux/openat2.h>
@@ -175,6 +176,54 @@ static inline ssize_t cais_receive_fds(int socket, void *data, size_t length, in
         *count = here;
     }
     return received;
+}
+
+// bpf(2), for device rules of cgroup v2: attributes are a union that Swift cannot fill. The
+// instructions' jump conditions compare 64 bits of zero-extended registers.
+static inline int cais_bpf_load_device_program(const uint64_t *instructions, uint32_t count) {
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+    attributes.expected_attach_type = BPF_CGROUP_DEVICE;
+    attributes.insns = (uint64_t)(uintptr_t)instructions;
+    attributes.insn_cnt = count;
+    attributes.license = (uint64_t)(uintptr_t)"Apache-2.0";
+    return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes);
+}
+static inline int cais_bpf_attach(int cgroup, int program, uint32_t flags) {
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.target_fd = (uint32_t)cgroup;
+    attributes.attach_bpf_fd = (uint32_t)program;
+    attributes.attach_type = BPF_CGROUP_DEVICE;
+    attributes.attach_flags = flags;
+    return (int)syscall(SYS_bpf, BPF_PROG_ATTACH, &attributes, sizeof attributes);
+}
+static inline int cais_bpf_detach(int cgroup, int program) {
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.target_fd = (uint32_t)cgroup;
+    attributes.attach_bpf_fd = (uint32_t)program;
+    attributes.attach_type = BPF_CGROUP_DEVICE;
+    return (int)syscall(SYS_bpf, BPF_PROG_DETACH, &attributes, sizeof attributes);
+}
+// The identifiers of the programs at a cgroup; *count is their room before and their number after.
+static inline int cais_bpf_query(int cgroup, uint32_t *identifiers, uint32_t *count) {
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.query.target_fd = (uint32_t)cgroup;
+    attributes.query.attach_type = BPF_CGROUP_DEVICE;
+    attributes.query.prog_ids = (uint64_t)(uintptr_t)identifiers;
+    attributes.query.prog_cnt = *count;
+    int result = (int)syscall(SYS_bpf, BPF_PROG_QUERY, &attributes, sizeof attributes);
+    *count = attributes.query.prog_cnt;
+    return result;
+}
+static inline int cais_bpf_open_program(uint32_t identifier) {
+    union bpf_attr attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.prog_id = identifier;
+    return (int)syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attributes, sizeof attributes);
 }
 
 #endif

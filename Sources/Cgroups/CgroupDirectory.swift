@@ -1,0 +1,151 @@
+import CLinux
+import Linux
+
+/// One open directory of a cgroup hierarchy: its files are reached through it, so that a path is
+/// walked once. It knows no controller.
+final class CgroupDirectory: Sendable {
+    let place: CgroupRecord.Place
+    /// Whether ``make(_:)`` made it, rather than found it.
+    let isNew: Bool
+    let number: CInt
+
+    private init(_ place: CgroupRecord.Place, isNew: Bool) throws(Errno) {
+        self.place = place
+        self.isNew = isNew
+        number = try Files.open(place.directory, flags: O_PATH | O_DIRECTORY).release()
+    }
+
+    deinit { close(number) }
+
+    /// The same directory with other words about it.
+    func replacing(_ place: CgroupRecord.Place) throws(Errno) -> CgroupDirectory {
+        try CgroupDirectory(place, isNew: isNew)
+    }
+
+    /// Opens what is there.
+    static func open(_ place: CgroupRecord.Place) throws(Errno) -> CgroupDirectory {
+        try CgroupDirectory(place, isNew: false)
+    }
+
+    /// Makes the directory, and those above it; `prepare` is called for each new one above it.
+    static func make(
+        _ place: CgroupRecord.Place, prepare: (CgroupDirectory) throws(Errno) -> Void
+    ) throws(Errno) -> CgroupDirectory {
+        if mkdir(place.directory, 0o755) == 0 { return try CgroupDirectory(place, isNew: true) }
+        let error = Errno.current
+        if error == .exists { return try CgroupDirectory(place, isNew: false) }
+        guard error == .noEntry, let slash = place.path.lastIndex(of: "/") else { throw error }
+        var parent = place
+        parent.path = String(place.path[..<slash])
+        let above = try make(parent, prepare: prepare)
+        if above.isNew { try prepare(above) }
+        if mkdir(place.directory, 0o755) == 0 { return try CgroupDirectory(place, isNew: true) }
+        guard Errno.current == .exists else { throw Errno.current }
+        return try CgroupDirectory(place, isNew: false)
+    }
+
+    // MARK: - Files
+
+    /// Writes values into a file, each by a write(2) of its own as the kernel wants it.
+    func write(_ file: String, _ values: [String]) throws(Errno) {
+        let opened = try Files.open(file, at: number, flags: O_WRONLY)
+        let descriptor = opened.rawValue
+        for value in values {
+            var value = value
+            try call { value.withUTF8 { CLinux.write(descriptor, $0.baseAddress, $0.count) } }
+        }
+    }
+
+    func write(_ file: String, _ value: String) throws(Errno) { try write(file, [value]) }
+
+    /// A file's text, without the end of its last line.
+    func read(_ file: String, limit: Int = 4_095) throws(Errno) -> String {
+        var bytes = try Files.open(file, at: number).readAll(limit: limit)
+        while bytes.last == 0x0A { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// A file's only number; nil where the file is missing or says `max`.
+    func readNumber(_ file: String) throws(Errno) -> UInt64? {
+        do { return UInt64(try read(file)) } catch where error == .noEntry { return nil }
+    }
+
+    /// A file of lines `name number`; empty where the file is missing.
+    func readTable(_ file: String) throws(Errno) -> [String: UInt64] {
+        let text: String
+        do { text = try read(file, limit: 1 << 20) } catch where error == .noEntry || error == .notSupported { return [:] }
+        var table: [String: UInt64] = [:]
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 2, let value = UInt64(words[1]) { table[String(words[0])] = value }
+        }
+        return table
+    }
+
+    func has(_ file: String) -> Bool { faccessat(number, file, F_OK, 0) == 0 }
+
+    // MARK: - Processes and cgroups beneath
+
+    /// The processes of this cgroup and of those beneath it.
+    func processes() throws(Errno) -> [pid_t] {
+        var found = try processes(of: "cgroup.procs")
+        for child in try children() { found += try processes(beneath: child) }
+        return found
+    }
+
+    /// Whether this cgroup itself has no process.
+    func isEmpty() throws(Errno) -> Bool { try processes(of: "cgroup.procs").isEmpty }
+
+    private func processes(beneath child: String) throws(Errno) -> [pid_t] {
+        var inner = place
+        inner.path += "/\(child)"
+        // A cgroup that went away meanwhile has no processes.
+        do { return try CgroupDirectory.open(inner).processes() } catch where error == .noEntry || error == .noDevice { return [] }
+    }
+
+    private func processes(of file: String) throws(Errno) -> [pid_t] {
+        try read(file, limit: 1 << 24).split(separator: "\n").compactMap { pid_t($0) }
+    }
+
+    private func children() throws(Errno) -> [String] {
+        guard try hasChildren() else { return [] }
+        return try Files.names(in: "/proc/self/fd/\(number)").filter { isDirectory($0) }
+    }
+
+    /// A directory's links are itself, its name above, and one `..` from each directory in it.
+    private func hasChildren() throws(Errno) -> Bool {
+        var status = stat()
+        try call { fstatat(number, "", &status, AT_EMPTY_PATH) }
+        return status.st_nlink != 2
+    }
+
+    private func isDirectory(_ name: String) -> Bool {
+        var status = stat()
+        return fstatat(number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && CInt(bitPattern: status.st_mode) & S_IFMT == S_IFDIR
+    }
+
+    /// How long ``remove()`` waits for processes that are just ending.
+    static let removeMillisecondsMax = 2_000
+
+    /// Removes this cgroup and the empty ones beneath it. The kernel says EBUSY for as long as a
+    /// killed process has not ended, so this asks again, with growing pauses, for a bounded time.
+    func remove() throws(Errno) {
+        var waited = 0
+        var pause = 1
+        while rmdir(place.directory) != 0 {
+            let error = Errno.current
+            if error == .noEntry { return }
+            guard error == .busy || error == .notEmpty else { throw error }
+            for child in try children() {
+                var inner = place
+                inner.path += "/\(child)"
+                do { try CgroupDirectory.open(inner).remove() } catch where error == .noEntry { continue }
+            }
+            guard waited < Self.removeMillisecondsMax else { throw error }
+            if rmdir(place.directory) == 0 { return }
+            usleep(UInt32(pause) * 1_000)
+            waited += pause
+            pause = min(pause * 2, 100)
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import Faults
+import Linux
+
+/// Which cgroup hierarchies the machine has, as this process sees them: nothing is assumed
+/// about where they are mounted or which controllers go together.
+package struct CgroupLayout: Hashable, Sendable {
+    /// One mounted hierarchy.
+    package struct Hierarchy: Hashable, Sendable {
+        /// Its kind.
+        package var version: CgroupVersion
+        /// Its controllers; a v1 hierarchy that has only a name is `name=…`.
+        package var controllers: [String]
+        /// Where it is mounted.
+        package var mountPoint: String
+        /// Our own cgroup in it, beneath the mount point, without a leading slash.
+        package var own: String
+    }
+
+    /// What is mounted.
+    package enum Mode: String, Hashable, Sendable {
+        /// Nothing.
+        case absent
+        /// Only v1.
+        case legacy
+        /// v1, and v2 beside it.
+        case hybrid
+        /// Only v2.
+        case unified
+    }
+
+    /// The hierarchies in the order in which they were mounted.
+    package var hierarchies: [Hierarchy]
+
+    /// What is mounted.
+    package var mode: Mode {
+        switch (hierarchies.contains { $0.version == .v1 }, hierarchies.contains { $0.version == .v2 }) {
+        case (false, false): .absent
+        case (true, false): .legacy
+        case (true, true): .hybrid
+        case (false, true): .unified
+        }
+    }
+
+    /// The hierarchy that has a controller.
+    package func hierarchy(of controller: String) -> Hierarchy? {
+        hierarchies.first { $0.controllers.contains(controller) }
+    }
+
+    /// Reads the layout from /proc/self/mountinfo and /proc/self/cgroup.
+    package static func detect() throws(Fault) -> CgroupLayout {
+        do {
+            let mounts = String(decoding: try Files.open("/proc/self/mountinfo").readAll(limit: 16 << 20), as: UTF8.self)
+            let own = String(decoding: try Files.open("/proc/self/cgroup").readAll(limit: 1 << 20), as: UTF8.self)
+            var layout = parse(mounts: mounts, own: own)
+            for index in layout.hierarchies.indices where layout.hierarchies[index].version == .v2 {
+                let text = try Files.open("\(layout.hierarchies[index].mountPoint)/cgroup.controllers").readAll(limit: 4_096)
+                layout.hierarchies[index].controllers = String(decoding: text, as: UTF8.self).split { $0.isWhitespace }.map(String.init)
+            }
+            return layout
+        } catch {
+            throw Fault(.failed, "\(error)", errno: error.rawValue, trail: ["look at the machine's cgroups"])
+        }
+    }
+
+    /// The layout that these two files describe; the controllers of v2 are in neither.
+    static func parse(mounts: String, own: String) -> CgroupLayout {
+        let ownPaths = own.split(separator: "\n").compactMap(OwnLine.init)
+        var hierarchies: [Hierarchy] = []
+        for mount in mounts.split(separator: "\n").compactMap(MountLine.init) {
+            let line = ownPaths.first { mount.version == .v2 ? $0.controllers.isEmpty : $0.controllers.contains { mount.options.contains($0) } }
+            guard let line, !hierarchies.contains(where: { $0.version == mount.version && $0.controllers == line.controllers }) else { continue }
+            hierarchies.append(
+                Hierarchy(
+                    version: mount.version, controllers: line.controllers, mountPoint: mount.point,
+                    own: beneath(line.path, root: mount.root)))
+        }
+        return CgroupLayout(hierarchies: hierarchies)
+    }
+
+    /// Where a cgroup is in each hierarchy.
+    func record(of path: CgroupPath) throws(Fault) -> CgroupRecord {
+        guard mode != .absent else { throw Fault(.unsupported, "no cgroup hierarchy is mounted") }
+        let relative = path.components.joined(separator: "/")
+        return CgroupRecord(
+            places: hierarchies.map {
+                let place = path.isAbsolute || $0.own.isEmpty ? relative : "\($0.own)/\(relative)"
+                return .init(version: $0.version, controllers: $0.controllers, mountPoint: $0.mountPoint, path: place)
+            })
+    }
+
+    /// Our own cgroup as seen from a mount that shows only what is beneath `root`.
+    private static func beneath(_ path: Substring, root: Substring) -> String {
+        let path = path.split(separator: "/")
+        let root = root.split(separator: "/")
+        guard path.starts(with: root), !path.contains("..") else { return "" }
+        return path.dropFirst(root.count).joined(separator: "/")
+    }
+}
+
+/// A line of /proc/self/cgroup: `number:controllers:path`.
+private struct OwnLine {
+    let controllers: [String]
+    let path: Substring
+
+    init?(_ line: Substring) {
+        let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return nil }
+        controllers = parts[1].split(separator: ",").map(String.init)
+        path = parts[2]
+    }
+}
+
+/// A line of /proc/self/mountinfo that is about cgroups (proc_pid_mountinfo(5)).
+private struct MountLine {
+    let version: CgroupVersion
+    let root: Substring
+    let point: String
+    let options: [String]
+
+    init?(_ line: Substring) {
+        let fields = line.split(separator: " ")
+        guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count >= dash + 4 else { return nil }
+        switch fields[dash + 1] {
+        case "cgroup": version = .v1
+        case "cgroup2": version = .v2
+        case _: return nil
+        }
+        root = fields[3]
+        point = Self.unescape(fields[4])
+        options = fields[dash + 3].split(separator: ",").map(String.init)
+    }
+
+    /// The kernel writes white space and backslashes as three octal digits.
+    private static func unescape(_ text: Substring) -> String {
+        guard text.contains("\\") else { return String(text) }
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "\\"), let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8) {
+                bytes.append(code)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,111 @@
+import CLinux
+import Faults
+import Linux
+import OCISpec
+
+/// One cgroup of one container, in all hierarchies of the machine. What a container may use is
+/// told to it, what it does use is read from it; which process belongs there is the caller's to say.
+/// The same contract holds on cgroup v1, on v2 and on both side by side.
+///
+/// Everything here needs root in the initial user namespace, or a delegated cgroup, and happens
+/// outside the container: before pivot_root, or in another process.
+package protocol CgroupManager: AnyObject, Sendable {
+    /// Where it is, to be kept on disk and opened again by ``Cgroup/open(_:)``.
+    var record: CgroupRecord { get }
+
+    /// Opens what a new process needs to enter by itself.
+    func entrance() throws(Fault) -> CgroupEntrance
+
+    /// Moves a process of any state in. On v1 this waits for the kernel's other processors (up to
+    /// 20 ms were measured), which ``CgroupEntrance/enter()`` does not.
+    func join(_ pid: pid_t) throws(Fault)
+
+    /// Sets the limits that are given and leaves the others as they are.
+    /// - Throws: `.unsupported` for a limit whose controller is missing, `.invalidArgument` for a
+    ///   value the kernel refuses.
+    func apply(_ resources: RuntimeSpec.Linux.Resources) throws(Fault)
+
+    /// Sets which devices may be used. Nothing is allowed that no rule allows, save the devices
+    /// that every container has.
+    func apply(devices rules: [RuntimeSpec.Linux.Resources.DeviceRule]) throws(Fault)
+
+    /// Stops all processes and returns when they are stopped.
+    func freeze() throws(Fault)
+
+    /// Lets the processes go on.
+    func thaw() throws(Fault)
+
+    /// Whether the processes are stopped, or about to be.
+    func isFrozen() throws(Fault) -> Bool
+
+    /// Sends a signal to every process, those of cgroups beneath included.
+    func signalAll(_ signal: CInt) throws(Fault)
+
+    /// The processes, those of cgroups beneath included.
+    func processes() throws(Fault) -> [pid_t]
+
+    /// What is used now.
+    func statistics() throws(Fault) -> CgroupStatistics
+
+    /// How often the kernel killed a process because memory was full; nil where it does not count.
+    func oomKillCount() throws(Fault) -> UInt64?
+
+    /// Removes it in all hierarchies, with empty cgroups beneath it. It goes on after a failure
+    /// and reports the first; missing is done. Processes that are just ending are waited for.
+    func remove() throws(Fault)
+}
+
+/// Makes and finds cgroups.
+package enum Cgroup {
+    /// Makes the cgroup in every hierarchy of the layout, and what is missing above it.
+    /// - Throws: `.conflict` where it is there already with processes in it, or frozen.
+    package static func create(path: CgroupPath, layout: CgroupLayout) throws(Fault) -> any CgroupManager {
+        try MountedCgroup(making: try layout.record(of: path))
+    }
+
+    /// Opens a cgroup that was made before. Hierarchies in which it is gone are left out.
+    /// - Throws: `.notFound` where it is gone in all.
+    package static func open(_ record: CgroupRecord) throws(Fault) -> any CgroupManager {
+        try MountedCgroup(opening: record)
+    }
+
+    /// Removes a cgroup that may be gone, in part or altogether.
+    package static func remove(_ record: CgroupRecord) throws(Fault) {
+        do {
+            try open(record).remove()
+        } catch where error.kind == .notFound {
+            return
+        }
+    }
+}
+
+/// Where a cgroup is, in each hierarchy: enough to find it again without looking at the machine.
+package struct CgroupRecord: Codable, Hashable, Sendable {
+    /// Its directory in one hierarchy.
+    package struct Place: Codable, Hashable, Sendable {
+        /// The hierarchy's kind.
+        package var version: CgroupVersion
+        /// The hierarchy's controllers; a hierarchy that has only a name is `name=…`.
+        package var controllers: [String]
+        /// The mount point.
+        package var mountPoint: String
+        /// The path beneath it, without a leading slash.
+        package var path: String
+
+        /// The directory.
+        package var directory: String { "\(mountPoint)/\(path)" }
+    }
+
+    /// The directories.
+    package var places: [Place]
+
+    /// The directory that has the controller.
+    package func directory(of controller: String) -> String? {
+        places.first { $0.controllers.contains(controller) }?.directory
+    }
+}
+
+/// The two generations of cgroups(7).
+package enum CgroupVersion: String, Codable, Hashable, Sendable {
+    case v1, v2
+}

@@ -1,0 +1,29 @@
+import Faults
+
+/// Where a configuration wants its cgroup (`linux.cgroupsPath`), checked: no part of it leads
+/// out of where it begins.
+package struct CgroupPath: Hashable, Sendable, CustomStringConvertible {
+    /// Whether it counts from the hierarchies' roots; otherwise from the caller's own cgroups.
+    package let isAbsolute: Bool
+    /// Its parts, at least one.
+    package let components: [String]
+
+    /// The longest path.
+    static let bytesMax = 4_095
+
+    /// Reads `cgroupsPath`; where there is none, the place is `/cais/<id>`.
+    /// - Throws: `.invalidArgument` for `..`, for names the kernel refuses, and for the root itself.
+    package init(parsing text: String?, id: String) throws(Fault) {
+        let text = text.flatMap { $0.isEmpty ? nil : $0 } ?? "/cais/\(id)"
+        isAbsolute = text.hasPrefix("/")
+        components = text.split(separator: "/").map(String.init).filter { $0 != "." }
+        let invalid = { (reason: String) in Fault(.invalidArgument, reason, trail: ["cgroupsPath \"\(text)\""]) }
+        guard !components.isEmpty else { throw invalid("it names the root") }
+        guard !components.contains("..") else { throw invalid("\"..\" is not allowed") }
+        guard text.utf8.count <= Self.bytesMax, components.allSatisfy({ $0.utf8.count <= 255 }) else { throw invalid("too long") }
+        guard !text.utf8.contains(where: { $0 == 0 || $0 == 0x0A }) else { throw invalid("a control character is not allowed") }
+    }
+
+    /// The path as it was meant.
+    package var description: String { (isAbsolute ? "/" : "") + components.joined(separator: "/") }
+}

@@ -1,0 +1,246 @@
+import CLinux
+import Faults
+import Linux
+import OCISpec
+
+/// A cgroup in whatever hierarchies the machine has mounted: each controller is used where it is,
+/// so v1, v2 and both side by side are one case. What differs between the generations is in V1/
+/// and V2/.
+final class MountedCgroup: CgroupManager {
+    private let directories: [CgroupDirectory]
+
+    var record: CgroupRecord { CgroupRecord(places: directories.map(\.place)) }
+
+    /// Makes the cgroup, or undoes what was made of it.
+    init(making record: CgroupRecord) throws(Fault) {
+        var made: [CgroupDirectory] = []
+        var refused: Fault?
+        do throws(Fault) {
+            for place in record.places {
+                do throws(Errno) {
+                    made.append(try Self.make(place))
+                } catch where Self.isRefusal(error) {
+                    // Without root, or with a read-only mount, a hierarchy counts as missing: only a
+                    // limit that needs it is an error.
+                    refused = refused ?? Fault(.forbidden, "\(error)", errno: error.rawValue, trail: ["make cgroup \(place.directory)"])
+                } catch {
+                    throw Fault(.failed, "\(error)", errno: error.rawValue, trail: ["make cgroup \(place.directory)"])
+                }
+            }
+            if made.isEmpty { throw refused ?? Fault(.unsupported, "no cgroup hierarchy is mounted") }
+            directories = made
+        } catch {
+            made.filter(\.isNew).forEach(Self.undo)
+            throw error
+        }
+        do {
+            try checkFound()
+        } catch {
+            made.filter(\.isNew).forEach(Self.undo)
+            throw error
+        }
+    }
+
+    /// Opens what is left of a cgroup.
+    init(opening record: CgroupRecord) throws(Fault) {
+        var found: [CgroupDirectory] = []
+        for place in record.places {
+            do {
+                found.append(try CgroupDirectory.open(place))
+            } catch where error == .noEntry || error == .noDevice || error == .notDirectory {
+                continue
+            } catch {
+                throw Fault(.failed, "\(error)", errno: error.rawValue, trail: ["open cgroup \(place.directory)"])
+            }
+        }
+        guard !found.isEmpty else { throw Fault(.notFound, "cgroup /\(record.places.first?.path ?? "") is gone") }
+        directories = found
+    }
+
+    private static func make(_ place: CgroupRecord.Place) throws(Errno) -> CgroupDirectory {
+        switch place.version {
+        case .v1: try LegacyDirectory.make(place)
+        case .v2: try UnifiedDirectory.make(place)
+        }
+    }
+
+    private static func isRefusal(_ error: Errno) -> Bool {
+        error == .access || error == .notPermitted || error.rawValue == EROFS
+    }
+
+    private static func undo(_ directory: CgroupDirectory) {
+        // The error on the way out is the one that matters; an empty directory left behind is harmless.
+        try? directory.remove()
+    }
+
+    /// A cgroup that was there before must be fit for a new container.
+    private func checkFound() throws(Fault) {
+        guard let old = directories.first(where: { !$0.isNew }) else { return }
+        let conflict = { (reason: String) in Fault(.conflict, reason, trail: ["use cgroup /\(old.place.path)"]) }
+        for directory in directories where !directory.isNew {
+            let isEmpty = try doing("read processes", directory) { () throws(Errno) in try directory.isEmpty() }
+            guard isEmpty else { throw conflict("it has processes already") }
+        }
+        guard try !isFrozen() else { throw conflict("it is frozen") }
+    }
+
+    // MARK: - Which directory
+
+    private var unified: CgroupDirectory? { directories.first { $0.place.version == .v2 } }
+
+    private func directory(of controller: String) -> CgroupDirectory? {
+        if controller == ResourcePlan.unifiedDirectory { return unified }
+        return directories.first { $0.place.controllers.contains(controller) }
+    }
+
+    private func version(of controller: String) -> CgroupVersion? {
+        if let directory = directory(of: controller) { return directory.place.version }
+        return controller == "blkio" && directory(of: "io") != nil ? .v2 : nil
+    }
+
+    private func doing<Value>(
+        _ step: String, _ directory: CgroupDirectory, _ body: () throws(Errno) -> Value
+    ) throws(Fault) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw Fault(.failed, "\(error)", errno: error.rawValue, trail: ["\(step) of cgroup /\(directory.place.path)"])
+        }
+    }
+
+    // MARK: - Entering
+
+    func entrance() throws(Fault) -> CgroupEntrance {
+        var tasks: [CInt] = []
+        var unifiedNumber: CInt?
+        for directory in directories {
+            let number = try doing("open tasks", directory) { () throws(Errno) in
+                directory.place.version == .v1
+                    ? try Files.open("tasks", at: directory.number, flags: O_WRONLY).release()
+                    : try Files.open(".", at: directory.number, flags: O_PATH | O_DIRECTORY).release()
+            }
+            if directory.place.version == .v1 { tasks.append(number) } else { unifiedNumber = number }
+        }
+        return CgroupEntrance(unified: unifiedNumber, tasks: tasks)
+    }
+
+    func join(_ pid: pid_t) throws(Fault) {
+        for directory in directories {
+            try doing("move process \(pid) to \(directory.place.controllers.joined(separator: ","))", directory) { () throws(Errno) in
+                try directory.write("cgroup.procs", String(pid))
+            }
+        }
+    }
+
+    // MARK: - Limits
+
+    func apply(_ resources: RuntimeSpec.Linux.Resources) throws(Fault) {
+        let steps = try ResourcePlan(version: version(of:), hasUnified: unified != nil).steps(for: resources)
+        if resources.memory?.checkBeforeUpdate == true, let limit = resources.memory?.limit, limit > 0 { try checkUse(below: limit) }
+        try CgroupPerformer(directory: directory(of:)).perform(steps)
+    }
+
+    func apply(devices rules: [RuntimeSpec.Linux.Resources.DeviceRule]) throws(Fault) {
+        let policy = try within("device rules") { () throws(Fault) in try DevicePolicy(rules) }
+        if directory(of: "devices") != nil {
+            try CgroupPerformer(directory: directory(of:)).perform(LegacyPlan.devices(policy))
+        } else if let unified {
+            try UnifiedDevices.attach(policy, to: unified)
+        } else {
+            throw Fault.missing("devices")
+        }
+    }
+
+    private func checkUse(below limit: Int64) throws(Fault) {
+        guard let directory = directory(of: "memory") else { return }
+        let file = directory.place.version == .v1 ? "memory.usage_in_bytes" : "memory.current"
+        let used = try doing("read \(file)", directory) { () throws(Errno) in try directory.readNumber(file) } ?? 0
+        guard used <= UInt64(limit) else {
+            throw Fault(.invalidArgument, "memory limit \(limit) is below the \(used) bytes in use")
+        }
+    }
+
+    // MARK: - Freezing and signals
+
+    func freeze() throws(Fault) { try setFrozen(true) }
+    func thaw() throws(Fault) { try setFrozen(false) }
+
+    private func setFrozen(_ frozen: Bool) throws(Fault) {
+        let step = frozen ? "freeze" : "thaw"
+        if let freezer = directory(of: "freezer") {
+            try doing(step, freezer) { () throws(Errno) in try LegacyFreezer.set(frozen, freezer) }
+        } else if let unified {
+            try doing(step, unified) { () throws(Errno) in try UnifiedFreezer.set(frozen, unified) }
+        } else {
+            throw Fault.missing("freezer")
+        }
+    }
+
+    func isFrozen() throws(Fault) -> Bool {
+        if let freezer = directory(of: "freezer") {
+            return try doing("read freezer.state", freezer) { () throws(Errno) in try freezer.read("freezer.state") != "THAWED" }
+        }
+        guard let unified else { return false }
+        return try doing("read cgroup.freeze", unified) { () throws(Errno) in try unified.readNumber("cgroup.freeze") == 1 }
+    }
+
+    /// How often ``signalAll(_:)`` looks for processes that were born meanwhile.
+    private static let signalRoundsMax = 16
+
+    func signalAll(_ signal: CInt) throws(Fault) {
+        // Since 5.14 one write kills all, those being born included.
+        if signal == SIGKILL, let unified, unified.has("cgroup.kill") {
+            try doing("kill all processes", unified) { () throws(Errno) in try unified.write("cgroup.kill", "1") }
+        }
+        var signalled: Set<pid_t> = []
+        for _ in 0..<Self.signalRoundsMax {
+            let fresh = Set(try processes()).subtracting(signalled)
+            if fresh.isEmpty { break }
+            // A process that is gone already is what was wanted.
+            for pid in fresh { _ = kill(pid, signal) }
+            signalled.formUnion(fresh)
+        }
+        // A frozen process of v1 dies only when it is let go.
+        if signal == SIGKILL, directory(of: "freezer") != nil, try isFrozen() { try thaw() }
+    }
+
+    func processes() throws(Fault) -> [pid_t] {
+        guard let directory = directory(of: "pids") ?? directories.first else { return [] }
+        return try doing("read processes", directory) { () throws(Errno) in try directory.processes() }
+    }
+
+    // MARK: - Reading
+
+    func statistics() throws(Fault) -> CgroupStatistics {
+        var statistics = CgroupStatistics()
+        for directory in directories {
+            try doing("read statistics", directory) { () throws(Errno) in
+                switch directory.place.version {
+                case .v1: try LegacyStatistics.add(directory, to: &statistics)
+                case .v2: try UnifiedStatistics.add(directory, to: &statistics)
+                }
+            }
+        }
+        return statistics
+    }
+
+    func oomKillCount() throws(Fault) -> UInt64? {
+        guard let directory = directory(of: "memory") else { return nil }
+        let file = directory.place.version == .v1 ? "memory.oom_control" : "memory.events"
+        return try doing("read \(file)", directory) { () throws(Errno) in try directory.readTable(file)["oom_kill"] }
+    }
+
+    // MARK: - Removal
+
+    func remove() throws(Fault) {
+        var first: Fault?
+        for directory in directories {
+            do {
+                try doing("remove \(directory.place.controllers.joined(separator: ","))", directory) { () throws(Errno) in try directory.remove() }
+            } catch {
+                first = first ?? error
+            }
+        }
+        if let first { throw first }
+    }
+}
