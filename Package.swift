@@ -121,10 +121,14 @@ let tests = [
     unitTests("OCISpec", ["Linux"]),
 ]
 let daemonTests: [Target] = [
+    unitTests("Archive", ["OCISpec", "Faults"]),
+    unitTests("Content", ["Linux", "OCISpec", "Faults"]),
     unitTests("EngineStore"),
+    unitTests("Images", ["Archive", "OCISpec", "Faults"]),
     unitTests("Netlink"),
     unitTests("Networks", ["Netlink", "Nftables", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Faults"]),
     unitTests("Nftables"),
+    unitTests("Snapshots", ["Archive", "CLinux", "Linux", "OCISpec", "Faults"]),
 ]
 
 let package = Package(

@@ -24,9 +24,7 @@ package struct ArchiveSplitter {
     package func split(_ source: any ByteSource, report: (WorkerReport) throws(Fault) -> Void) throws(Fault) -> SplitArchive {
         let tar = try TarReader(source, limits: limits)
         while let entry = try tar.next() {
-            do throws(Fault) { try take(entry, tar, number: tar.entries, report) } catch {
-                throw error.trail.isEmpty ? error.within(display(entry.name)) : error
-            }
+            do throws(Fault) { try take(entry, tar, number: tar.entries, report) } catch { throw error.within(display(entry.name)) }
         }
         return SplitArchive(entries: tar.entries)
     }

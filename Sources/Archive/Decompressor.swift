@@ -22,7 +22,7 @@ package final class Decompressor: ByteSource {
             case .zstd: ARCHIVE_FILTER_ZSTD
             }
         guard archive_read_append_filter(archive, filter) == ARCHIVE_OK, bridge.open(archive) == ARCHIVE_OK else {
-            throw bridge.fault(archive, "open the \(compression.rawValue) stream")
+            throw bridge.fault(archive, "this is no \(compression.rawValue) stream")
         }
         var entry: OpaquePointer?
         let found = archive_read_next_header(archive, &entry)

@@ -37,9 +37,9 @@ final class LayerDirectories {
 
     /// Opens the directory at `path`, which must be there; the caller closes it.
     func openExisting(_ path: EntryPath, for purpose: String) throws(Fault) -> CInt {
-        try kernel("open \(path.shown) for \(purpose)") { () throws(Errno) in
-            try call { cais_openat2(root, path.pathText, LayerDirectories.flags, 0, LayerDirectories.throughLinks) }
-        }
+        let opened = cais_openat2(root, path.pathText, LayerDirectories.flags, 0, LayerDirectories.throughLinks)
+        guard opened >= 0 else { throw Fault(.invalidArgument, "\(purpose): \(path.shown): \(Errno.current)", errno: Errno.current.rawValue) }
+        return opened
     }
 
     /// Takes away `name` in `parent`, with all it holds.

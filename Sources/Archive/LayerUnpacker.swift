@@ -28,9 +28,7 @@ package final class LayerUnpacker {
     /// Makes every entry of `tar`.
     package func unpack(_ tar: TarReader) throws(Fault) {
         while let entry = try tar.next() {
-            do throws(Fault) { try apply(entry, tar) } catch {
-                throw error.trail.isEmpty ? error.within(display(entry.name)) : error
-            }
+            do throws(Fault) { try apply(entry, tar) } catch { throw error.within(display(entry.name)) }
         }
         for (path, time) in directoryTimes { setTime(of: path, time) }
     }

@@ -17,7 +17,7 @@ package final class TarReader {
         archive = try newArchive()
         self.limits = limits
         archive_read_support_format_tar(archive)
-        guard bridge.open(archive) == ARCHIVE_OK else { throw bridge.fault(archive, "open the tar stream") }
+        guard bridge.open(archive) == ARCHIVE_OK else { throw bridge.fault(archive, "this is no tar archive") }
     }
 
     deinit { archive_read_free(archive) }

@@ -68,6 +68,13 @@ package struct SplitFile: Codable, Sendable, Hashable {
     package var digest: String
     /// How many bytes it has.
     package var size: Int64
+
+    package init(name: String, file: String, digest: String, size: Int64) {
+        self.name = name
+        self.file = file
+        self.digest = digest
+        self.size = size
+    }
 }
 
 /// An entry that stands for another one: older archives name a layer twice that way.
@@ -76,6 +83,11 @@ package struct SplitLink: Codable, Sendable, Hashable {
     package var name: String
     /// The cleaned name it stands for.
     package var target: String
+
+    package init(name: String, target: String) {
+        self.name = name
+        self.target = target
+    }
 }
 
 /// The end of an archive.
