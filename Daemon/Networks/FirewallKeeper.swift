@@ -8,6 +8,8 @@ final class FirewallKeeper: Sendable {
     private struct State {
         var firewall: BridgeFirewall
         var entries: [String: BridgeFirewall.Entry] = [:]
+        /// The kernel's listing of the tables as they were made, without elements.
+        var listing = ""
     }
 
     private let nftables: Nftables
@@ -24,12 +26,27 @@ final class FirewallKeeper: Sendable {
     func assert(entries: [BridgeFirewall.Entry]) throws(Fault) {
         try change { (state) throws(Fault) in
             state.entries = Dictionary(entries.map { ($0.port, $0) }, uniquingKeysWith: { $1 })
-            try self.rebuild(state)
+            try self.rebuild(&state)
         }
     }
 
     /// Makes the rules anew with the entries as they are.
-    func reassert() throws(Fault) { try change { (state) throws(Fault) in try self.rebuild(state) } }
+    func reassert() throws(Fault) { try change { (state) throws(Fault) in try self.rebuild(&state) } }
+
+    /// Makes the rules anew where somebody has changed them; whether that was so.
+    func repair() throws(Fault) -> Bool {
+        var repaired = false
+        try change { (state) throws(Fault) in
+            // A table that cannot be listed is not there.
+            guard state.listing != (try? self.list(state)) else { return }
+            try self.rebuild(&state)
+            repaired = true
+        }
+        return repaired
+    }
+
+    /// The tables it keeps.
+    var tables: Set<String> { state.withLock { [$0.firewall.routed.name, $0.firewall.bridged.name] } }
 
     /// Adds a container's entry.
     func add(_ entry: BridgeFirewall.Entry) throws(Fault) {
@@ -37,7 +54,7 @@ final class FirewallKeeper: Sendable {
             let before = state.entries
             state.entries[entry.port] = entry
             do throws(Fault) {
-                try self.run(state.firewall.add(entry)) { () throws(Fault) in try self.rebuild(state) }
+                try self.run(state.firewall.add(entry)) { () throws(Fault) in try self.rebuild(&state) }
             } catch {
                 state.entries = before
                 throw error
@@ -49,7 +66,7 @@ final class FirewallKeeper: Sendable {
     func remove(port: String) throws(Fault) {
         try change { (state) throws(Fault) in
             guard let entry = state.entries.removeValue(forKey: port) else { return }
-            try self.run(state.firewall.remove(entry)) { () throws(Fault) in try self.rebuild(state) }
+            try self.run(state.firewall.remove(entry)) { () throws(Fault) in try self.rebuild(&state) }
         }
     }
 
@@ -61,8 +78,20 @@ final class FirewallKeeper: Sendable {
         }
     }
 
-    private func rebuild(_ state: State) throws(Fault) {
+    private func rebuild(_ state: inout State) throws(Fault) {
         try nftables.run(state.firewall.rebuild(Array(state.entries.values)))
+        state.listing = try list(state)
+    }
+
+    private func list(_ state: State) throws(Fault) -> String {
+        // One script for each: the library's cache holds one family's tables at a time.
+        var listing = ""
+        for table in [state.firewall.routed, state.firewall.bridged] {
+            var script = NftScript()
+            script.list(table)
+            listing += try nftables.run(script)
+        }
+        return listing
     }
 
     private func change(_ body: (inout sending State) throws(Fault) -> Void) throws(Fault) {

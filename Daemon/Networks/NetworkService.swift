@@ -221,6 +221,10 @@ package final class NetworkService: Sendable {
                 bridge: name, subnet: address.network, masquerades: configuration.masquerades, interContainer: configuration.interContainer))
         let (record, entries, problems) = state.withLock { $0.adopt(device, firewall, range: configuration.containerRange) }
         try firewall.assert(entries: entries)
+        do throws(Fault) {
+            let watch = try FirewallWatch(firewall, log: log)
+            state.withLock { $0.watch = watch }
+        } catch { warn("nobody watches the packet filter", error, [:]) }
         try store.put(.networks, "bridge", try JSON.encode(record))
         for problem in problems { log.warning("published port is not held by a socket", metadata: ["reason": "\(problem)"]) }
     }

@@ -16,6 +16,8 @@ struct NetworkState: Sendable {
     private(set) var device: BridgeDevice?
     /// Its packet filter.
     private(set) var firewall: FirewallKeeper?
+    /// Who looks after that filter.
+    var watch: FirewallWatch?
     /// Its addresses.
     private(set) var addresses: AddressAllocator?
     /// Why there is no default bridge.

@@ -26,7 +26,8 @@ package final class Nftables: Sendable {
         // Errors come as text in a buffer instead of on stderr; output is numbers, not names.
         nft_ctx_buffer_error(pointer)
         nft_ctx_buffer_output(pointer)
-        nft_ctx_output_set_flags(pointer, UInt32(NFT_CTX_OUTPUT_NUMERIC_ALL))
+        // Listings leave elements out: they are asked for to see whether rules are there.
+        nft_ctx_output_set_flags(pointer, UInt32(NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_TERSE))
         context = Mutex(Context(pointer: pointer))
     }
 
