@@ -37,6 +37,7 @@ final class FirewallKeeper: Sendable {
     func repair() throws(Fault) -> Bool {
         var repaired = false
         try change { (state) throws(Fault) in
+            self.openPassage(state)
             // A table that cannot be listed is not there.
             guard state.listing != (try? self.list(state)) else { return }
             try self.rebuild(&state)
@@ -81,6 +82,16 @@ final class FirewallKeeper: Sendable {
     private func rebuild(_ state: inout State) throws(Fault) {
         try nftables.run(state.firewall.rebuild(Array(state.entries.values)))
         state.listing = try list(state)
+        openPassage(state)
+    }
+
+    /// Best effort: the table is another engine's, and most machines have none.
+    private func openPassage(_ state: State) {
+        var script = NftScript()
+        script.list(DockerPassage.table)
+        guard let listing = try? nftables.run(script) else { return }
+        let passage = DockerPassage.script(listing: listing, bridge: state.firewall.bridge)
+        if !passage.isEmpty { _ = try? nftables.run(passage) }
     }
 
     private func list(_ state: State) throws(Fault) -> String {

@@ -89,10 +89,18 @@ private final class Watcher: @unchecked Sendable {
         if count == 0 { return .quiet }
         do throws(Errno) {
             guard let replies = try news.receive() else { return .news(lost: true) }
-            return .news(lost: replies.contains { PacketFilterLoss($0).map { tables.contains($0.table) } ?? false })
+            return .news(lost: replies.contains { PacketFilterChange($0).map(matters) ?? false })
         } catch {
             log.warning("the packet filter's news are lost", metadata: ["error": "\(error)"])
             return .ended
+        }
+    }
+
+    private func matters(_ change: PacketFilterChange) -> Bool {
+        switch change.kind {
+        case .loss: tables.contains(change.table)
+        // dockerd has been started.
+        case .chain: change.table == DockerPassage.table.name
         }
     }
 

@@ -56,21 +56,35 @@ package struct NetlinkSubscription: ~Copyable, Sendable {
     }
 }
 
-/// Something that vanished from the packet filter.
-package struct PacketFilterLoss: Hashable, Sendable {
-    /// The table that it belonged to, or was.
+/// A change of the packet filter, as far as it can take rules out of force.
+package struct PacketFilterChange: Hashable, Sendable {
+    /// What happened.
+    package enum Kind: Hashable, Sendable {
+        /// The table, or a chain or rule of it, is no more.
+        case loss
+        /// The table has a new chain.
+        case chain
+    }
+
+    /// What happened.
+    package let kind: Kind
+    /// The table that it happened to.
     package let table: String
 
     /// The size of `struct nfgenmsg`.
     private static let fixedSize = 4
 
-    /// Reads a message about a deleted table, chain or rule; nil where it is about something else.
+    /// Reads a message; nil where it is about something else.
     package init?(_ reply: NetlinkReply) {
         guard reply.type >> 8 == UInt16(NFNL_SUBSYS_NFTABLES),
-            [NFT_MSG_DELTABLE.rawValue, NFT_MSG_DELCHAIN.rawValue, NFT_MSG_DELRULE.rawValue].contains(UInt32(reply.type & 0xff)),
-            // The table's name is attribute 1 in all three.
-            let table = reply.attributes(after: PacketFilterLoss.fixedSize).text(Int(NFTA_TABLE_NAME.rawValue))
+            // The table's name is attribute 1 of tables, chains and rules alike.
+            let table = reply.attributes(after: PacketFilterChange.fixedSize).text(Int(NFTA_TABLE_NAME.rawValue))
         else { return nil }
         self.table = table
+        switch UInt32(reply.type & 0xff) {
+        case NFT_MSG_DELTABLE.rawValue, NFT_MSG_DELCHAIN.rawValue, NFT_MSG_DELRULE.rawValue: kind = .loss
+        case NFT_MSG_NEWCHAIN.rawValue: kind = .chain
+        default: return nil
+        }
     }
 }

@@ -41,6 +41,11 @@ package struct NftScript: Hashable, Sendable {
         commands.append("add rule \(table) \(chain) \(rule)")
     }
 
+    /// Puts a rule before all others of a chain.
+    package mutating func insertRule(_ table: NftTable, _ chain: String, _ rule: String) {
+        commands.append("insert rule \(table) \(chain) \(rule)")
+    }
+
     /// Puts elements into a set or map, all in one command; none is no command.
     package mutating func addElements(_ collection: NftCollection, _ elements: [String]) {
         if !elements.isEmpty { commands.append("add element \(collection) { \(elements.joined(separator: ", ")) }") }

@@ -93,4 +93,18 @@ struct MessageTests {
         #expect(NetlinkAttributes([8, 0, 1, 0, 1, 2, 3, 4, 200, 0, 2, 0]).bytes(2) == nil)
         #expect(NetlinkAttributes([0, 0, 0, 0]).bytes(0) == nil)
     }
+
+    @Test("news of the packet filter tell losses and new chains of a table, and nothing else")
+    func news() {
+        func change(_ kind: UInt32) -> PacketFilterChange? {
+            var message = NetlinkMessage(type: Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(kind), fixed: [2, 0, 0, 0])
+            message.add(1, text: "cais-cais0")
+            return NetlinkReply.parse(message.encoded(sequence: 0, extraFlags: 0)).first.flatMap { PacketFilterChange($0) }
+        }
+        #expect(change(NFT_MSG_DELRULE.rawValue)?.kind == .loss)
+        #expect(change(NFT_MSG_DELTABLE.rawValue)?.table == "cais-cais0")
+        #expect(change(NFT_MSG_NEWCHAIN.rawValue)?.kind == .chain)
+        #expect(change(NFT_MSG_NEWRULE.rawValue) == nil)
+        #expect(change(NFT_MSG_NEWSETELEM.rawValue) == nil)
+    }
 }

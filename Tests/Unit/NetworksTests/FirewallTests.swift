@@ -50,4 +50,36 @@ struct FirewallTests {
         #expect(closed.contains("oifname @members") && !firewall.rebuild([]).text.contains("oifname @members"))
         #expect(!closed.contains("oifname != \"cais0\" ip saddr 172.17.0.0/16 masquerade"))
     }
+
+    static let docker = """
+        table ip filter {
+        \tchain FORWARD {
+        \t\ttype filter hook forward priority filter; policy drop;
+        \t\tcounter packets 0 bytes 0 jump DOCKER-USER
+        \t}
+
+        \tchain DOCKER-USER {
+        \t\tRULES
+        \t}
+        }
+        """
+
+    @Test("dockerd's chain for others lets our bridge through, once")
+    func passage() {
+        let empty = Self.docker.split(separator: "RULES").joined()
+        #expect(
+            DockerPassage.script(listing: empty, bridge: "cais0").commands == [
+                "insert rule ip filter DOCKER-USER oifname \"cais0\" counter accept",
+                "insert rule ip filter DOCKER-USER iifname \"cais0\" counter accept",
+            ])
+        let rules = "iifname \"cais0\" counter packets 1 bytes 2 accept\n\t\toifname \"cais0\" counter packets 0 bytes 0 accept"
+        let full = Self.docker.split(separator: "RULES").joined(separator: rules)
+        #expect(DockerPassage.script(listing: full, bridge: "cais0").isEmpty)
+        #expect(DockerPassage.script(listing: full, bridge: "cais1").commands.count == 2)
+    }
+
+    @Test("a drop policy of the administrator's stays in force")
+    func administrator() {
+        #expect(DockerPassage.script(listing: "table ip filter {\n\tchain FORWARD {\n\t\tpolicy drop;\n\t}\n}", bridge: "cais0").isEmpty)
+    }
 }

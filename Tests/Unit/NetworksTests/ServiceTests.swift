@@ -150,6 +150,19 @@ struct ServiceTests {
         try lab.clear()
     }
 
+    @Test("dockerd's drop policy does not cut our containers off, even when it comes later")
+    func besideDocker() async throws {
+        let lab = try await Laboratory(cable: true)
+        let web = try await lab.service.connect(lab.request("web", ports: ["80/tcp": [("", "8080")]]))
+        try lab.serve("hello", port: 80, in: web.namespacePath)
+        try await eventually { lab.fetch(Laboratory.host, 8080, from: lab.outside) == "hello" }
+        _ = lab.shell(
+            "nft \"add table ip filter; add chain ip filter DOCKER-USER; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }; add rule ip filter FORWARD jump DOCKER-USER\"")
+        #expect(try await eventually { lab.fetch(Laboratory.host, 8080, from: lab.outside) == "hello" })
+        #expect(lab.fetch("172.17.0.2", 80, from: lab.outside) == nil, "our own wall stands")
+        try lab.clear()
+    }
+
     @Test("a service that comes back finds its containers, keeps their ports, and removes what no longer runs")
     func recovered() async throws {
         let lab = try await Laboratory()
