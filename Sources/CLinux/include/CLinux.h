@@ -14,6 +14,7 @@
 #include <linux/capability.h>
 #include <linux/bpf.h>
 #include <linux/close_range.h>
+#include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
@@ -43,6 +44,7 @@
 #include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -226,6 +228,12 @@ static inline int cais_bpf_open_program(uint32_t identifier) {
     memset(&attributes, 0, sizeof attributes);
     attributes.prog_id = identifier;
     return (int)syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attributes, sizeof attributes);
+}
+
+// seccomp(2), SECCOMP_SET_MODE_FILTER: `instructions` are struct sock_filter.
+static inline int cais_seccomp_install(uint32_t flags, const void *instructions, uint16_t count) {
+    struct sock_fprog program = {.len = count, .filter = (struct sock_filter *)instructions};
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
 
 #endif
