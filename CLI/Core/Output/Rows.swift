@@ -55,9 +55,9 @@ package enum Rows {
     }
 
     private static func size(_ container: ContainerSummary) -> String {
-        let own = ByteSize.describe(container.sizeRw ?? 0)
+        let own = HumanSize.describe(container.sizeRw ?? 0)
         guard let root = container.sizeRootFs, root > 0 else { return own }
-        return "\(own) (virtual \(ByteSize.describe(root)))"
+        return "\(own) (virtual \(HumanSize.describe(root)))"
     }
 
     /// Ports as `ps` shows them: neighbours that map to themselves as one range.
@@ -138,8 +138,8 @@ package enum Rows {
             .row([
                 ("Repository", name.repository), ("Tag", name.tag), ("Digest", name.digest), ("ID", truncates ? short(image.id) : image.id),
                 ("CreatedSince", HumanTime.describe(seconds: now - image.created) + " ago"), ("CreatedAt", LocalTime.listing(seconds: image.created)),
-                ("Size", ByteSize.describe(image.size)), ("Containers", image.containers < 0 ? "N/A" : String(image.containers)),
-                ("SharedSize", image.sharedSize < 0 ? "N/A" : ByteSize.describe(image.sharedSize)), ("UniqueSize", "N/A"), ("VirtualSize", ByteSize.describe(image.size)),
+                ("Size", HumanSize.describe(image.size)), ("Containers", image.containers < 0 ? "N/A" : String(image.containers)),
+                ("SharedSize", image.sharedSize < 0 ? "N/A" : HumanSize.describe(image.sharedSize)), ("UniqueSize", "N/A"), ("VirtualSize", HumanSize.describe(image.size)),
             ])
         }
     }

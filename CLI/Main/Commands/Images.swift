@@ -102,7 +102,7 @@ extension Commands {
             let by = item.createdBy.replacing("\t", with: " ").trimmed
             return .row([
                 ("ID", truncates ? Rows.short(item.id) : item.id), ("CreatedSince", human ? since : created), ("CreatedAt", created),
-                ("CreatedBy", truncates ? by.ellipsized(45) : by), ("Size", human ? ByteSize.describe(item.size) : String(item.size)), ("Comment", item.comment),
+                ("CreatedBy", truncates ? by.ellipsized(45) : by), ("Size", human ? HumanSize.describe(item.size) : String(item.size)), ("Comment", item.comment),
             ])
         }
         Output.text(try listing.render(format: arguments.string("format"), quietField: arguments.bool("quiet") ? "ID" : nil))
