@@ -3,6 +3,7 @@
 import Archive
 import Faults
 import OCISpec
+import Snapshots
 
 /// An image that an archive describes, before anything of it is believed.
 struct ArchivedImage: Sendable {
@@ -235,6 +236,9 @@ private struct Reader {
         }
         guard config.rootfs.diffIDs.count == layers.count else {
             throw Fault(.invalidArgument, "invalid manifest, layers length mismatch: expected \(layers.count), got \(config.rootfs.diffIDs.count)")
+        }
+        guard layers.count <= OverlayPlan.layersMax else {
+            throw Fault(.tooLarge, "max depth exceeded: \(layers.count) layers, at most \(OverlayPlan.layersMax)")
         }
         return ArchivedImage(
             configBytes: bytes, config: config, id: try Digest(parsing: file.digest), manifest: manifest, references: references,

@@ -16,15 +16,22 @@ extension ImageService {
 
     /// Makes the writable layer of a container on an image; one that is there is kept.
     package func prepareRootfs(_ id: ContainerID, image: String) async throws(Fault) {
-        // With the changes locked out, so that the image's layers cannot go in between.
-        try await change { () throws(Fault) in
-            let stack = try self.table.withLock { $0 }.resolve(image).image.record.layers.map(\.diffID)
-            try self.rootfs.prepare(id.text, on: stack)
+        // A removal takes the image out of the table before it looks who needs its layers: whoever
+        // found the image holds them from that moment on.
+        let stack = try table.withLock { (table) throws(Fault) -> [Digest] in
+            let stack = try table.resolve(image).image.record.layers.map(\.diffID)
+            leases.withLock { $0.take(blobs: [], layers: stack) }
+            return stack
         }
+        defer { leases.withLock { $0.give(blobs: [], layers: stack) } }
+        try await BlockingPool.shared.run { () throws(Fault) in try self.rootfs.prepare(id.text, on: stack) }
     }
 
     /// Mounts a container's file system at `path`; done where it is mounted already.
     package func mountRootfs(_ id: ContainerID, image: String, at path: String) async throws(Fault) {
+        let isPrepared = try await BlockingPool.shared.run { () throws(Fault) in self.rootfs.isPrepared(id.text) }
+        // Lost with the machine's power before it was on disk: it was empty then.
+        if !isPrepared { try await prepareRootfs(id, image: image) }
         try await BlockingPool.shared.run { () throws(Fault) in try self.rootfs.mount(id.text, at: path) }
     }
 

@@ -35,6 +35,16 @@ extension ImageService {
     package func importTar(body: @escaping Body, request: ImportRequest, progress: @escaping Progress) async throws(Fault) -> String {
         let reference = try request.reference()
         let execution = try ImageChanges.apply(request.changes, to: ImageConfig.Execution())
+        return try await loads.pass { () throws(Fault) in
+            let id = try await importNow(body, request, execution, reference)
+            await progress(.status(id.description))
+            return id.description
+        }
+    }
+
+    private func importNow(
+        _ body: @escaping Body, _ request: ImportRequest, _ execution: ImageConfig.Execution, _ reference: ImageReference?
+    ) async throws(Fault) -> Digest {
         let blob = try await receive(body)
         leases.withLock { $0.take(blobs: [blob], layers: []) }
         defer { leases.withLock { $0.give(blobs: [blob], layers: []) } }
@@ -45,8 +55,7 @@ extension ImageService {
             let config = self.config(request, execution, diffID: staged.info.diffID)
             let id = try await change { () throws(Fault) in try self.commit(config, staged, blob: blob, reference) }
             publish("import", id, name: reference?.familiar ?? id.description)
-            await progress(.status(id.description))
-            return id.description
+            return id
         } catch {
             leases.withLock { $0.give(blobs: [blob], layers: []) }
             defer { leases.withLock { $0.take(blobs: [blob], layers: []) } }

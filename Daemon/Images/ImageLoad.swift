@@ -24,6 +24,10 @@ extension ImageService {
     ///   - progress: receives docker's messages, the last of each image being `Loaded image: …`.
     /// - Throws: why nothing of the archive was loaded.
     package func load(body: @escaping Body, platform: Platform? = nil, quiet: Bool = false, progress: @escaping Progress) async throws(Fault) {
+        try await loads.pass { () throws(Fault) in try await loadNow(body, platform, quiet: quiet, progress) }
+    }
+
+    private func loadNow(_ body: @escaping Body, _ platform: Platform?, quiet: Bool, _ progress: @escaping Progress) async throws(Fault) {
         let stage = try await BlockingPool.shared.run { () throws(Fault) in try self.content.stage() }
         let result: Result<Void, Fault>
         do throws(Fault) {

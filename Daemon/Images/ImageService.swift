@@ -26,6 +26,9 @@ package final class ImageService: Sendable {
     let table = Mutex(ImageTable())
     /// Held on a thread for waiting while records, blobs or layers change.
     let changes = Mutex(())
+    /// The most loads and imports at once; each holds up to two of the pool's threads.
+    static let loadsMax = 8
+    let loads = Gate(count: ImageService.loadsMax)
     /// Blobs and layers that a load is about to need: nobody takes them away meanwhile.
     let leases = Mutex(Leases())
 
@@ -72,8 +75,27 @@ package final class ImageService: Sendable {
         }
         let ready = found
         table.withLock { $0 = ready }
-        try sweepOrphans()
+        // With the records lost everything would look like an orphan.
+        if store.quarantined == nil { try sweepOrphans() } else { try recover() }
     }
+
+    /// Makes records anew from the configurations among the blobs, for images whose layers are all
+    /// unpacked. Their names went with the records.
+    private func recover() throws(Fault) {
+        for blob in try content.list() where (content.size(of: blob) ?? .max) <= ImageService.recoverableBytesMax {
+            // Most blobs are no configurations: those are not meant here.
+            guard let config = try? JSON.decode(ImageConfig.self, from: try content.read(blob)), !config.rootfs.diffIDs.isEmpty else { continue }
+            let known = config.rootfs.diffIDs.compactMap(layers.info)
+            guard known.count == config.rootfs.diffIDs.count else { continue }
+            let record = ImageRecord(
+                id: blob, layers: known.map { ImageRecord.Layer(diffID: $0.diffID, blob: nil, size: $0.size) }, addedAt: Timestamp.now().nanoseconds)
+            _ = try save(StoredImage(record: record, config: config), references: [])
+            log.warning("image was found again without its names", metadata: ["image": "\(blob)"])
+        }
+    }
+
+    /// The largest blob that is looked at as a configuration: 1 MiB.
+    private static let recoverableBytesMax: Int64 = 1 << 20
 
     private func image(from document: [UInt8]) throws(Fault) -> StoredImage {
         let record = try JSON.decode(ImageRecord.self, from: document)

@@ -45,8 +45,8 @@ package struct LayerStore: Sendable {
         }
     }
 
-    /// Whether the layer is unpacked.
-    package func contains(_ diffID: Digest) -> Bool { Files.exists("\(path(of: diffID))/fs") }
+    /// Whether the layer is unpacked and known.
+    package func contains(_ diffID: Digest) -> Bool { Files.exists("\(path(of: diffID))/fs") && info(diffID) != nil }
 
     /// What is known of a layer; nil where it is not here.
     package func info(_ diffID: Digest) -> LayerInfo? {
@@ -98,7 +98,13 @@ package struct LayerStore: Sendable {
             if rename(layer.path, target) == 0 { continue }
             let error = Errno.current
             guard error == .exists || error == .notEmpty else { throw snapshotFault("store layer \(layer.info.diffID)", error) }
-            remove(tree: layer.path)
+            if contains(layer.info.diffID) {
+                remove(tree: layer.path)
+                continue
+            }
+            // What stands there is damaged.
+            try delete(layer.info.diffID)
+            try snapshotCall("store layer \(layer.info.diffID)") { () throws(Errno) in try call { rename(layer.path, target) } }
         }
         try synchronize("write the layers' names to disk") { fsync($0) }
     }

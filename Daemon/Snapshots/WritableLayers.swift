@@ -31,7 +31,7 @@ package struct WritableLayers: Sendable {
     /// Makes the writable layer of `container` on `stack` (bottom first); one that is there is kept.
     package func prepare(_ container: String, on stack: [Digest]) throws(Fault) {
         let path = try directory(of: container)
-        if (try? lower(of: container)) != nil, Files.exists("\(path)/upper"), Files.exists("\(path)/work") { return }
+        if isPrepared(container) { return }
         for diffID in stack where !layers.contains(diffID) { throw Fault(.notFound, "layer \(diffID) is not unpacked") }
         let document = try JSON.encode(Lower(layers: stack))
         try snapshotCall("make the writable layer of \(container)") { () throws(Errno) in
@@ -39,15 +39,23 @@ package struct WritableLayers: Sendable {
             try make("\(path)/upper", 0o755)
             try make("\(path)/work", 0o700)
             try copyRoot(of: stack.last.map(layers.tree(of:)), to: "\(path)/upper")
-            // Last: a layer with this file is whole.
-            try Files.replace("\(path)/lower.json", with: document)
+            // Last: a layer with this file is whole. Not forced to disk: whoever mounts it prepares
+            // it again when it is missing, and a hundred containers need not wait for the disk.
+            try Files.replace("\(path)/lower.json", with: document, durable: false)
         }
+    }
+
+    /// Whether the writable layer of `container` is whole.
+    package func isPrepared(_ container: String) -> Bool {
+        // A damaged or missing part is an answer: no.
+        guard let path = try? directory(of: container), (try? lower(of: container)) != nil else { return false }
+        return Files.exists("\(path)/upper") && Files.exists("\(path)/work")
     }
 
     /// Mounts the file system of `container` at `path`; done where it is mounted.
     package func mount(_ container: String, at path: String) throws(Fault) {
         let home = try directory(of: container)
-        let stack = try lower(of: container)
+        let stack = WritableLayers.distinct(try lower(of: container))
         let trees = stack.isEmpty ? [layers.emptyTree] : stack.reversed().map(layers.tree(of:))
         try OverlayMount.mount(OverlayPlan(lower: trees, upper: "\(home)/upper", work: "\(home)/work"), at: path)
     }
@@ -101,6 +109,13 @@ package struct WritableLayers: Sendable {
             throw Fault(.invalidArgument, "\"\(container)\" is no container ID")
         }
         return "\(root)/\(container)"
+    }
+
+    /// The kernel takes no layer twice. Of equal ones the topmost is enough: all that a lower one
+    /// says, it says again above.
+    static func distinct(_ stack: [Digest]) -> [Digest] {
+        var seen: Set<Digest> = []
+        return stack.reversed().filter { seen.insert($0).inserted }.reversed()
     }
 
     private func make(_ path: String, _ mode: mode_t) throws(Errno) {

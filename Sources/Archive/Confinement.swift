@@ -50,6 +50,7 @@ func confine(to directory: CInt, keeping privilege: WorkerPrivilege) throws(Faul
         try Capabilities.clearAmbient()
         try ProcessCapabilities(effective: kept, permitted: kept, inheritable: []).apply()
     }
+    try WorkerFilter.install()
 }
 
 /// Bounds what a worker that was taken over could use up.

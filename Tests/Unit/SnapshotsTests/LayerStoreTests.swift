@@ -19,7 +19,10 @@ struct LayerStoreTests {
     private func digest(_ digit: String) throws -> Digest { try Digest(hex: String(repeating: digit, count: 64)) }
 
     private func makeLayer(_ digit: String, in root: String) throws {
-        try Files.makeDirectories("\(root)/layers/\(digest(digit).hex)/fs")
+        let path = "\(root)/layers/\(try digest(digit).hex)"
+        try Files.makeDirectories("\(path)/fs")
+        let info = LayerInfo(diffID: try digest(digit), size: 0, entries: 0)
+        try Files.replace("\(path)/layer.json", with: try JSON.encode(info), durable: false)
     }
 
     @Test("a worker that cannot be started leaves no directory behind")
@@ -67,6 +70,14 @@ struct LayerStoreTests {
             #expect(!Files.exists("\(root)/containers/c1"))
             #expect(try writable.layersInUse().isEmpty)
         }
+    }
+
+    @Test("of equal layers the topmost is mounted")
+    func distinct() throws {
+        let (a, b) = (try digest("a"), try digest("b"))
+        #expect(WritableLayers.distinct([a, b, a]) == [b, a])
+        #expect(WritableLayers.distinct([a, b]) == [a, b])
+        #expect(WritableLayers.distinct([]) == [])
     }
 
     @Test("what others keep in a container's directory stays")
