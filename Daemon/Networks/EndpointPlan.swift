@@ -1,3 +1,4 @@
+import CLinux
 import Faults
 import Netlink
 
@@ -99,7 +100,11 @@ struct EndpointBuilder: ~Copyable {
             try namespace?.inside.request("add route", RouteRequest.addRoute(via: gateway, index: insideIndex))
         case .neighbour(let address, let mac):
             try host.request("set neighbour", RouteRequest.setNeighbour(address, mac, index: bridgeIndex))
-        case .firewall(let entry): try firewall?.add(entry)
+        case .firewall(let entry):
+            try firewall?.add(entry)
+            forgetConnections(entry) { mapping in
+                ConnectionRequest.forget(transport: UInt8(IPPROTO_UDP), port: mapping.hostPort)
+            }
         }
     }
 
@@ -110,7 +115,9 @@ struct EndpointBuilder: ~Copyable {
         // They end with the interface.
         case .address, .defaultRoute: break
         case .neighbour(let address, _): try forget(address)
-        case .firewall(let entry): try firewall?.remove(port: entry.port)
+        case .firewall(let entry):
+            try firewall?.remove(port: entry.port)
+            forgetConnections(entry) { _ in ConnectionRequest.forget(answeredBy: entry.address) }
         }
     }
 
@@ -131,6 +138,14 @@ struct EndpointBuilder: ~Copyable {
         }
         insideIndex = link.index
         try namespace?.inside.request("set \(EndpointBuilder.inside) up", LinkRequest.change(index: link.index, LinkChange(up: true)))
+    }
+
+    /// UDP peers go on sending, and as long as they do the kernel goes on translating as it did when
+    /// they began. Where it cannot be told to forget, they have to pause for 30 seconds.
+    private func forgetConnections(_ entry: BridgeFirewall.Entry, _ request: (PortMapping) -> NetlinkMessage) {
+        let messages = Set(entry.mappings.filter { $0.transport == .udp }.map(request))
+        guard !messages.isEmpty, var netlink = try? NetlinkSocket(.netfilter) else { return }
+        for message in messages { try? netlink.request("forget connections", message) }  // ENOENT: there were none.
     }
 
     private mutating func forget(_ address: IPv4Address) throws(Fault) {

@@ -2,7 +2,7 @@ import CLinux
 import Faults
 import Linux
 
-/// A conversation with the kernel's routing side (rtnetlink(7)). It belongs to the network
+/// A conversation with the kernel about the network (rtnetlink(7), or netfilter's part of netlink(7)). It belongs to the network
 /// namespace of the thread that opened it, for ever: a socket opened inside a container's
 /// namespace configures that one from any thread.
 ///
@@ -16,16 +16,24 @@ package struct NetlinkSocket: ~Copyable, Sendable {
     /// How long an answer may take: the kernel answers from within the request, so this only ends a bug.
     package static let answerSecondsMax = 10
 
+    /// Whom the socket speaks to.
+    package enum Family: Sendable {
+        /// Interfaces, addresses, routes, neighbours.
+        case route
+        /// Connection tracking.
+        case netfilter
+    }
+
     /// Opens a socket in the calling thread's network namespace.
-    package init() throws(Fault) {
-        do throws(Errno) { descriptor = try NetlinkSocket.open() } catch {
+    package init(_ family: Family = .route) throws(Fault) {
+        do throws(Errno) { descriptor = try NetlinkSocket.open(family == .route ? NETLINK_ROUTE : NETLINK_NETFILTER) } catch {
             throw Fault(.failed, error.description, errno: error.rawValue, trail: ["open a netlink socket"])
         }
     }
 
-    private static func open() throws(Errno) -> FileDescriptor {
+    private static func open(_ family: CInt) throws(Errno) -> FileDescriptor {
         let descriptor = FileDescriptor(
-            owning: try call { socket(AF_NETLINK, CInt(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), NETLINK_ROUTE) })
+            owning: try call { socket(AF_NETLINK, CInt(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), family) })
         var on: CInt = 1
         let number = descriptor.rawValue
         // The first two make errors readable, the third makes dumps refuse a filter they do not

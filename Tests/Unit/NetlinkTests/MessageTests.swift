@@ -107,4 +107,14 @@ struct MessageTests {
         #expect(change(NFT_MSG_NEWRULE.rawValue) == nil)
         #expect(change(NFT_MSG_NEWSETELEM.rawValue) == nil)
     }
+
+    @Test("connections are forgotten by who answers or by the port asked for, and by nothing less")
+    func connections() throws {
+        let answered = NetlinkAttributes(try ConnectionRequest.forget(answeredBy: #require(IPv4Address("172.17.0.2"))).payload, from: 4)
+        #expect(answered.nested(Int(CTA_TUPLE_REPLY.rawValue))?.nested(Int(CTA_TUPLE_IP.rawValue))?.ipv4(Int(CTA_IP_V4_SRC.rawValue))?.description == "172.17.0.2")
+        #expect(answered.nested(Int(CTA_FILTER.rawValue))?.number(Int(CTA_FILTER_REPLY_FLAGS.rawValue), as: UInt32.self) == 1)
+        let asked = NetlinkAttributes(ConnectionRequest.forget(transport: 17, port: 53).payload, from: 4)
+        #expect(asked.nested(Int(CTA_TUPLE_ORIG.rawValue))?.nested(Int(CTA_TUPLE_PROTO.rawValue))?.bytes(Int(CTA_PROTO_DST_PORT.rawValue)) == [0, 53])
+        #expect(asked.nested(Int(CTA_FILTER.rawValue))?.number(Int(CTA_FILTER_ORIG_FLAGS.rawValue), as: UInt32.self) == 0b101000)
+    }
 }

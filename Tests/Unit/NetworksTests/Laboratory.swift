@@ -89,7 +89,12 @@ struct Laboratory {
     /// Starts a server in the namespace bound to `path`, or in ours, that answers each connection with one line.
     func serve(_ line: String, port: Int, in path: String? = nil) throws {
         let started = shell("busybox nc -ll -p \(port) -e echo \(line) </dev/null >/dev/null 2>&1 & echo $!", in: path)
-        servers.add(try #require(pid_t(started.output.prefix { $0 != "\n" }), "\(started.output)"))
+        try keep(started.output)
+    }
+
+    /// Has the process whose number a shell printed ended with the test.
+    func keep(_ output: String) throws {
+        servers.add(try #require(pid_t(output.prefix { $0 != "\n" }), "\(output)"))
     }
 
     /// Fetches the one line from a port; nil where there is no answer.

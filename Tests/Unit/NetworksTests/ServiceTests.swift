@@ -150,6 +150,44 @@ struct ServiceTests {
         try lab.clear()
     }
 
+    @Test("a peer that never stops sending reaches the container that comes and the one that follows")
+    func datagrams() async throws {
+        let lab = try await Laboratory(cable: true)
+        let wish = lab.request("dns", ports: ["53/udp": [("", "5353")]])
+        let (path, receiver) = ("\(lab.folder)/sender", "\(lab.folder)/receiver")
+        // One socket that sends ten times a second, before anybody listens and ever after.
+        try Files.replace(path, with: Array(Self.sender.utf8))
+        try Files.replace(receiver, with: Array(Self.receiver.utf8))
+        let sender = lab.shell("python3 \(path) \(Laboratory.host) 5353 </dev/null >/dev/null 2>&1 & echo $!", in: lab.outside)
+        try lab.keep(sender.output)
+        try await Task.sleep(for: .milliseconds(300))
+        for round in 0..<2 {
+            let attachment = try await lab.service.connect(wish)
+            #expect(lab.shell("python3 \(receiver)", in: attachment.namespacePath).output == "hello\n", "round \(round)")
+            try await lab.service.disconnect(wish.id)
+        }
+        try lab.clear()
+    }
+
+    private static let sender = """
+        import socket, sys, time
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        while True:
+            try: s.sendto(b"hello", (sys.argv[1], int(sys.argv[2])))
+            except OSError: pass
+            time.sleep(0.1)
+
+        """
+
+    private static let receiver = """
+        import socket
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(("0.0.0.0", 53))
+        s.settimeout(4)
+        print(s.recv(100).decode())
+
+        """
+
     @Test("dockerd's drop policy does not cut our containers off, even when it comes later")
     func besideDocker() async throws {
         let lab = try await Laboratory(cable: true)
