@@ -110,11 +110,12 @@ let daemon: [Target] = [
     library("Networks", "Daemon/Networks", ["Netlink", "Nftables", "Linux", "CLinux", "EngineStore", "EngineEvents", "EngineAPI", "OCISpec", "Faults", log]),
     library("Containers", "Daemon/Containers", ["ShimProtocol", "Lifecycle", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Faults", log]),
     library("EngineServer", "Daemon/API", ["Containers", "Images", "Networks", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Faults", log] + nio),
-    program("caisd", "Daemon/Main", ["EngineServer", "Containers", "Images", "Networks", "Snapshots", "Content", "Archive", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Flags", "Faults", log] + nio),
+    program("caisd", "Daemon/Main", ["EngineServer", "Containers", "Images", "Networks", "Netlink", "Snapshots", "Content", "Archive", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Flags", "Faults", log] + nio),
 ]
 
 // No root, seconds.
 let tests = [
+    unitTests("EngineAPI", ["OCISpec", "Faults"]),
     unitTests("Faults"),
     unitTests("Flags"),
     unitTests("Linux", ["CLinux"]),
@@ -123,6 +124,8 @@ let tests = [
 let daemonTests: [Target] = [
     unitTests("Archive", ["OCISpec", "Faults"]),
     unitTests("Content", ["Linux", "OCISpec", "Faults"]),
+    unitTests("EngineEvents", ["EngineAPI"]),
+    unitTests("EngineServer", ["EngineAPI", "Faults", "Linux", "CLinux"] + nio),
     unitTests("EngineStore"),
     unitTests("Images", ["Archive", "OCISpec", "Faults"]),
     unitTests("Netlink"),
