@@ -60,6 +60,16 @@ public struct Epoll: ~Copyable, Sendable {
         }
     }
 
+    /// As ``wait(milliseconds:)``, into memory of the caller's and so without an allocation.
+    /// - Returns: how many events there are; 0 also when a signal interrupted the wait.
+    public borrowing func wait(into buffer: UnsafeMutableBufferPointer<epoll_event>, milliseconds: CInt) throws(Errno) -> Int {
+        let number = descriptor.rawValue
+        do throws(Errno) { return Int(try callOnce { epoll_wait(number, buffer.baseAddress, CInt(buffer.count), milliseconds) }) } catch {
+            if error == .interrupted { return 0 }
+            throw error
+        }
+    }
+
     private borrowing func control(_ operation: CInt, _ target: CInt, _ token: UInt64, _ interest: Interest) throws(Errno) {
         var event = epoll_event(events: interest.rawValue, data: epoll_data(u64: token))
         let number = descriptor.rawValue

@@ -139,6 +139,17 @@ static inline int cais_setgroups(size_t count, const gid_t *groups) { return (in
 static inline int cais_setresgid(gid_t gid) { return (int)syscall(SYS_setresgid, gid, gid, gid); }
 static inline int cais_setresuid(uid_t uid) { return (int)syscall(SYS_setresuid, uid, uid, uid); }
 
+// environ(7): Swift would see two of them, this header's and its own.
+static inline char *const *cais_environ(void) { return environ; }
+
+// sendmsg(2) of two parts at once, never waiting and never raising SIGPIPE; recv(2) never waiting.
+static inline ssize_t cais_send_parts(int socket, const void *first, size_t first_length, const void *second, size_t second_length) {
+    struct iovec parts[2] = {{(void *)first, first_length}, {(void *)second, second_length}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+static inline ssize_t cais_receive(int socket, void *data, size_t length) { return recv(socket, data, length, MSG_DONTWAIT); }
+
 // connect(2), bind(2), accept4(2): glibc's transparent unions do not reach Swift.
 static inline int cais_connect(int fd, const struct sockaddr *address, socklen_t length) { return connect(fd, address, length); }
 static inline int cais_bind(int fd, const struct sockaddr *address, socklen_t length) { return bind(fd, address, length); }
