@@ -11,10 +11,13 @@ final class Connection {
     /// Answers and events that wait for a client; one that lets more wait is cut off.
     static let pendingBytesMax = 4 << 20
 
+    /// What one read takes: requests are small, and memory once used stays with the process.
+    static let receiveBytes = 8_192
+
     /// Whether it hears events.
     var isSubscribed = false
     /// Called with each request and the descriptor that came with it; whoever is called owns that.
-    var received: (ShimRequest, CInt?) -> Void = { _, descriptor in if let descriptor { Glibc_close(descriptor) } }
+    var received: (ShimRequest, CInt?) -> Void = { _, descriptor in if let descriptor { CLinux.close(descriptor) } }
     /// Called when it has ended.
     var closed: () -> Void = {}
 
@@ -76,12 +79,12 @@ final class Connection {
         closePassed()
         let closed = closed
         self.closed = {}
-        received = { _, descriptor in if let descriptor { Glibc_close(descriptor) } }
+        received = { _, descriptor in if let descriptor { CLinux.close(descriptor) } }
         closed()
     }
 
     private func closePassed() {
-        for (_, number) in passed { Glibc_close(number) }
+        for (_, number) in passed { CLinux.close(number) }
         passed = []
     }
 
@@ -95,7 +98,7 @@ final class Connection {
         do {
             guard let (bytes, descriptors) = try receiveOnce() else { return }
             guard !bytes.isEmpty else {
-                for number in descriptors { Glibc_close(number) }
+                for number in descriptors { CLinux.close(number) }
                 return close()
             }
             note(descriptors, with: bytes)
@@ -112,7 +115,8 @@ final class Connection {
 
     private func receiveOnce() throws(Errno) -> (bytes: [UInt8], descriptors: [CInt])? {
         guard descriptor != nil else { return nil }
-        do throws(Errno) { return try descriptor!.receiveWithDescriptors(limit: 65_536) } catch {
+        // Safe because of the line before; a descriptor cannot be bound by `if let` without moving it out.
+        do throws(Errno) { return try UnixSocket.receive(limit: Connection.receiveBytes, on: descriptor!) } catch {
             if error == .again { return nil }
             throw error
         }
@@ -122,7 +126,7 @@ final class Connection {
     /// last line that begins in these bytes.
     private func note(_ descriptors: [CInt], with bytes: [UInt8]) {
         guard let first = descriptors.first else { return }
-        for surplus in descriptors.dropFirst() { Glibc_close(surplus) }
+        for surplus in descriptors.dropFirst() { CLinux.close(surplus) }
         let ends = bytes.dropLast().count { $0 == UInt8(ascii: "\n") }
         passed.append((linesBefore + 1 + ends, first))
     }
@@ -137,7 +141,7 @@ final class Connection {
             let request = try LineCodec.decode(ShimRequest.self, from: line)
             received(request, descriptor)
         } catch {
-            if let descriptor { Glibc_close(descriptor) }
+            if let descriptor { CLinux.close(descriptor) }
             send(.reply(ShimReply(id: Connection.number(of: line), .failed(WireFault(error)))))
         }
     }

@@ -16,13 +16,16 @@ struct ConsoleSocket: ~Copyable {
 
     /// Listens as `name` in `directory`.
     init(in directory: String, name: String) throws(Errno) {
-        path = "\(directory)/\(name)"
+        let path = "\(directory)/\(name)"
         _ = unlink(path)
-        self.directory = try Files.open(directory, flags: O_PATH | O_DIRECTORY)
-        listener = try UnixSocket.listen(path)
-        try listener.setNonBlocking(true)
+        let parent = try Files.open(directory, flags: O_PATH | O_DIRECTORY)
+        let socket = try UnixSocket.listen(path)
+        try socket.setNonBlocking(true)
         let addressBytesMax = 107
-        argument = path.utf8.count <= addressBytesMax ? path : "/proc/\(getpid())/fd/\(self.directory.rawValue)/\(name)"
+        argument = path.utf8.count <= addressBytesMax ? path : "/proc/\(getpid())/fd/\(parent.rawValue)/\(name)"
+        self.path = path
+        self.directory = parent
+        listener = socket
     }
 
     deinit { _ = unlink(path) }

@@ -104,6 +104,16 @@ final class StreamClient {
         armStall()
     }
 
+    /// Sends bytes that come before any output: the rest of a control connection that became this.
+    func sendFirst(_ bytes: [UInt8]) {
+        guard watch != nil, !bytes.isEmpty else { return }
+        pending = bytes
+        lastTaken = Clock.monotonicMilliseconds()
+        sendPending()
+        updateInterest()
+        armStall()
+    }
+
     /// Reads input; 0 at its end, nil when there is none now or the client is gone.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         guard watch != nil, !inputEnded else { return nil }

@@ -109,12 +109,16 @@ package struct TaskStatus: Codable, Hashable, Sendable {
     package var lastExit: ExitRecord?
     /// Log bytes that could not be written (a full disk), 0 when all were.
     package var logBytesLost: Int64
+    /// The bundle's directory.
+    package var bundle: String?
+    /// The log file.
+    package var log: String?
 
     /// Makes a status.
     package init(
         id: String, phase: TaskPhase, pid: Int32? = nil, shimPid: Int32, tty: Bool, startedAt: Timestamp? = nil,
         restartCount: Int = 0, restartPolicy: RestartPolicy, restartsAt: Timestamp? = nil, lastExit: ExitRecord? = nil,
-        logBytesLost: Int64 = 0
+        logBytesLost: Int64 = 0, bundle: String? = nil, log: String? = nil
     ) {
         self.id = id
         self.phase = phase
@@ -127,5 +131,7 @@ package struct TaskStatus: Codable, Hashable, Sendable {
         self.restartsAt = restartsAt
         self.lastExit = lastExit
         self.logBytesLost = logBytesLost
+        self.bundle = bundle
+        self.log = log
     }
 }
