@@ -115,11 +115,13 @@ let daemon: [Target] = [
 
 // No root, seconds.
 let tests = [
+    unitTests("Cgroups", ["Linux", "CLinux", "OCISpec", "Faults"]),
     unitTests("EngineAPI", ["OCISpec", "Faults"]),
     unitTests("Faults"),
     unitTests("Flags"),
     unitTests("Linux", ["CLinux"]),
     unitTests("OCISpec", ["Linux"]),
+    unitTests("Seccomp", ["Linux", "CLinux", "OCISpec", "Faults"]),
 ]
 let daemonTests: [Target] = [
     unitTests("Archive", ["OCISpec", "Faults"]),

@@ -3,11 +3,11 @@ import OCISpec
 
 /// Turns the limits of a configuration into steps, without looking at the machine: which
 /// generation serves which controller is all it is told.
-struct ResourcePlan {
+struct ResourcePlan: Sendable {
     typealias Resources = RuntimeSpec.Linux.Resources
 
     /// The generation whose hierarchy has a controller (`io` counts as `blkio`); nil where none has.
-    let version: (String) -> CgroupVersion?
+    let version: @Sendable (String) -> CgroupVersion?
     /// Whether there is a v2 hierarchy, for `unified`.
     let hasUnified: Bool
 
