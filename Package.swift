@@ -82,7 +82,7 @@ let kernel = [
 
 let runtime = [
     library("RuntimeCore", "Runtime/Core", ["Cgroups", "Seccomp", "Linux", "CLinux", "OCISpec", "Faults"]),
-    program("cais-runtime", "Runtime/Main", ["RuntimeCore", "Linux", "OCISpec", "Flags", "Faults"], linker: staticProgram),
+    program("cais-runtime", "Runtime/Main", ["RuntimeCore", "Linux", "CLinux", "OCISpec", "Flags", "Faults"], linker: staticProgram),
 ]
 
 let shim = [

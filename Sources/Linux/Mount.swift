@@ -60,7 +60,8 @@ public enum Mount {
         /// A word with a value.
         case value(String, String)
 
-        var key: String {
+        /// The word.
+        public var key: String {
             switch self {
             case .flag(let key), .value(let key, _): key
             }

@@ -11,6 +11,8 @@ public enum Procfs {
         public let state: UInt8
         /// When it was started, in clock ticks after boot; with the pid it names a process for ever.
         public let startTicks: UInt64
+        /// It was forked and has executed no program since (PF_FORKNOEXEC), which only the kernel can change.
+        public let hasNotExecuted: Bool
 
         /// Whether it has ended, reaped or not.
         public var hasEnded: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
@@ -22,15 +24,25 @@ public enum Procfs {
         try status(from: try Files.open("/proc/\(pid)/stat").readAll(limit: 4_096))
     }
 
+    private static let forkedWithoutExec: UInt64 = 0x40
+
     /// Reads a line of /proc/PID/stat. The program's name, which may hold anything, ends at the last `)`.
     public static func status(from line: [UInt8]) throws(Errno) -> ProcessStatus {
         guard let end = line.lastIndex(of: UInt8(ascii: ")")) else { throw .invalid }
         let fields = line[(end + 1)...].split(separator: UInt8(ascii: " "))
-        // The state is field 3 and the start time field 22 of proc(5); after the name they are 0 and 19.
-        guard fields.count > 19, let state = fields[0].first, let ticks = UInt64(String(decoding: fields[19], as: UTF8.self)) else {
-            throw .invalid
-        }
-        return ProcessStatus(state: state, startTicks: ticks)
+        // State, flags and start time are fields 3, 9 and 22 of proc(5); after the name they are 0, 6 and 19.
+        guard fields.count > 19, let state = fields[0].first, let flags = UInt64(String(decoding: fields[6], as: UTF8.self)),
+            let ticks = UInt64(String(decoding: fields[19], as: UTF8.self))
+        else { throw .invalid }
+        return ProcessStatus(state: state, startTicks: ticks, hasNotExecuted: flags & forkedWithoutExec != 0)
+    }
+
+    /// The words a process was started with, or its name in brackets where it has none or is gone.
+    public static func commandLine(of pid: pid_t) -> String {
+        // A process that has ended since is shown as one without words.
+        let words = (try? Files.open("/proc/\(pid)/cmdline").readAll(limit: 1 << 20)) ?? []
+        let text = words.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
+        return text.isEmpty ? "[\(pid)]" : text
     }
 
     /// Writes `text` to the file `path` of the proc file system whose root is `root`: no link, no

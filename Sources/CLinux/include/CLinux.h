@@ -134,6 +134,17 @@ static inline int cais_sched_setattr(pid_t pid, uint32_t policy, uint64_t flags,
 static const unsigned long cais_tiocsptlck = TIOCSPTLCK;
 static const unsigned long cais_tiocgptpeer = TIOCGPTPEER;
 
+// signal(2): its dispositions are casts that Swift cannot read.
+static inline void cais_signal_default(int number) { signal(number, SIG_DFL); }
+
+// execveat(2) of an open file; fcntl(2) seals of a memfd.
+static inline int cais_execveat(int fd, char *const *arguments) {
+    return (int)syscall(SYS_execveat, fd, "", arguments, environ, AT_EMPTY_PATH);
+}
+#define CAIS_F_ADD_SEALS 1033
+#define CAIS_F_GET_SEALS 1034
+#define CAIS_SEALS 0xf // seal, shrink, grow, write
+
 // setgroups(2), setresgid(2), setresuid(2) by system call: of this thread alone, which is the only one.
 static inline int cais_setgroups(size_t count, const gid_t *groups) { return (int)syscall(SYS_setgroups, count, groups); }
 static inline int cais_setresgid(gid_t gid) { return (int)syscall(SYS_setresgid, gid, gid, gid); }

@@ -1,0 +1,89 @@
+// Added owns the processes that exec puts into a running container.
+import CLinux
+import Faults
+import Linux
+import OCISpec
+
+package struct ExecRequest {
+    package var process: RuntimeSpec.Process
+    package var options: CreateOptions
+
+    /// Pairs them.
+    package init(process: RuntimeSpec.Process, options: CreateOptions) {
+        self.process = process
+        self.options = options
+    }
+}
+
+/// A process that exec has added; this process is its parent.
+package struct AddedProcess: ~Copyable {
+    package let pid: pid_t
+    package let process: Pidfd
+}
+
+extension Container {
+    /// The process of the configuration: what an exec without a process file starts from.
+    package func configuredProcess() throws(Fault) -> RuntimeSpec.Process {
+        try store.configuration(of: record.id).process ?? RuntimeSpec.Process()
+    }
+
+    /// Adds a process. When this returns, its program runs.
+    package func exec(_ request: ExecRequest) throws(Fault) -> AddedProcess {
+        switch status {
+        case .created, .running: break
+        case .paused where request.options.toleratesPaused: break
+        case .paused: throw Fault(.conflict, "cannot exec in a paused container")
+        case .creating, .stopped: throw Fault(.conflict, "cannot exec in a stopped container")
+        }
+        try Validation.check(request.process)
+        let configuration = try store.configuration(of: record.id)
+        guard let initProcess = record.initProcess else { throw Fault(.conflict, "cannot exec in a stopped container") }
+        let target = try attempt("open init") { () throws(Errno) in try Pidfd(pid: initProcess.pid) }
+        let ends = try attempt("make handshake socket") { () throws(Errno) in try UnixSocket.pair().split() }
+        let console = try request.options.openConsoleSocket(hasTerminal: request.process.terminal ?? false)
+        let kinds = NamespaceSet(rawValue: record.namespaces)
+        let cgroupFiles = try cgroup?.openJoinFiles() ?? []
+        try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
+        if kinds.contains(.pid) {
+            try attempt("join pid namespace") { () throws(Errno) in try Namespaces.enter(.pid, of: target) }
+        }
+        let side = try attempt("clone") { () throws(Errno) in try Clone.fork() }
+        guard case .parent(let pid, let pidfd) = side else {
+            close(ends.left)
+            let added = AddedInit(
+                process: request.process, options: request.options, id: record.id, kinds: kinds, target: target, cgroupFiles: cgroupFiles,
+                filter: nil, consoleSocket: console, personality: configuration.linux?.personality,
+                socket: HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)))
+            added.run()
+        }
+        close(ends.right)
+        for number in cgroupFiles + [console ?? -1] where number >= 0 { close(number) }
+        let socket = HandshakeSocket(descriptor: FileDescriptor(owning: ends.left))
+        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request)
+    }
+
+    private func settle(
+        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest
+    ) throws(Fault) -> AddedProcess {
+        do throws(Fault) {
+            if let score = request.process.oomScoreAdj { OOMScore.set(score, of: added.pid, journal: journal) }
+            try attempt("let the process go on") { () throws(Errno) in try socket.sendProceed() }
+            var isReady = false
+            while let message = try attempt("hear from the process", { () throws(Errno) in try socket.receive() }) {
+                switch message {
+                case .warning(let text): journal.write(.warning, text)
+                case .failed(let fault): throw fault
+                case .ready: isReady = true
+                case .hooksDue: continue
+                }
+            }
+            guard isReady else { throw Fault(.failed, "the added process ended without a word: \(Creation.describe(Hooks.reap(added.pid)))") }
+            if let pidFile = request.options.pidFile { try PIDFile.write(added.pid, to: pidFile) }
+            return added
+        } catch {
+            kill(added.pid, SIGKILL)
+            _ = Hooks.reap(added.pid)
+            throw error
+        }
+    }
+}

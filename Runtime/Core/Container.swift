@@ -1,0 +1,163 @@
+// Container owns what can be done to one that exists: start, kill, pause, resume, delete.
+import CLinux
+import Faults
+import Linux
+import OCISpec
+
+package struct Container {
+    let store: StateStore
+    let journal: Journal
+    package let record: ContainerRecord
+
+    /// The container `id`.
+    /// - Throws: `.notFound`, `container does not exist`.
+    package init(_ id: String, store: StateStore, journal: Journal) throws(Fault) {
+        self.store = store
+        self.journal = journal
+        record = try store.record(id)
+    }
+
+    var cgroup: ContainerCgroup? { record.cgroupPath.map { ContainerCgroup(path: $0) } }
+
+    /// What the kernel says about it now.
+    package var status: RuntimeStatus { record.status(isFrozen: { cgroup?.isFrozen ?? false }) }
+
+    /// Its processes, as the host sees them.
+    package func processes() throws(Fault) -> [pid_t] {
+        if let cgroup { return try cgroup.processes() }
+        return record.initProcess.map { [$0.pid] } ?? []
+    }
+
+    // MARK: - start
+
+    /// Lets init become the program, and runs the poststart hooks.
+    package func start() throws(Fault) {
+        let lock = try store.lock(record.id)
+        let status = self.status
+        guard status == .created else {
+            let what = status == .running ? "already running" : status.rawValue
+            throw Fault(.conflict, "cannot start a container that is \(what)")
+        }
+        try StartGate.open(store.gatePath(record.id), journal: journal)
+        unlink(store.gatePath(record.id))
+        try runPoststart()
+        _ = consume lock
+    }
+
+    /// The hooks after the program was started; where one fails the container is ended.
+    package func runPoststart() throws(Fault) {
+        do throws(Fault) {
+            try Hooks.run(record.poststart, "poststart", state: record.state(.running, pid: record.initProcess?.pid))
+        } catch {
+            try? signal(SIGKILL, all: false)  // it may have ended by itself, which is as good
+            throw error
+        }
+    }
+
+    // MARK: - kill
+
+    /// Sends a signal to init, or to every process of the container.
+    package func signal(_ number: CInt, all: Bool) throws(Fault) {
+        if all { return try signalAll(number) }
+        switch status {
+        case .created, .running, .paused: break
+        case .creating, .stopped: throw Fault(.conflict, "container not running", errno: ESRCH)
+        }
+        guard let process = record.initProcess else { return }
+        do throws(Errno) {
+            let pidfd = try Pidfd(pid: process.pid)
+            // The pid may have been used again since the status was asked; the descriptor cannot be.
+            guard try Procfs.status(of: process.pid).startTicks == process.startTicks else { throw .noProcess }
+            try pidfd.send(signal: number)
+        } catch {
+            if error == .noProcess || error == .noEntry { throw Fault(.conflict, "container not running", errno: ESRCH) }
+            throw Fault(error, "signal init")
+        }
+    }
+
+    private func signalAll(_ number: CInt) throws(Fault) {
+        guard let cgroup else { return try signal(number, all: false) }
+        for pid in try cgroup.processes() where kill(pid, number) != 0 && Errno.current != .noProcess {
+            throw Fault(Errno.current, "signal process \(pid)")
+        }
+    }
+
+    // MARK: - pause
+
+    /// Freezes every process.
+    package func pause() throws(Fault) {
+        switch status {
+        case .created, .running: break
+        case .creating, .stopped, .paused: throw Fault(.conflict, "container not running")
+        }
+        guard let cgroup else { throw Fault(.unsupported, "pause needs a cgroup") }
+        try cgroup.freeze(true)
+    }
+
+    /// Lets them go on.
+    package func resume() throws(Fault) {
+        guard status == .paused else { throw Fault(.conflict, "container not paused") }
+        try cgroup?.freeze(false)
+    }
+
+    // MARK: - delete
+
+    /// How long a killed container may take to end, in milliseconds.
+    static let killWaitMillisecondsMax = 10_000
+
+    /// Takes away all that create made. A running container needs `force`.
+    package func delete(force: Bool) throws(Fault) {
+        let lock = try store.lock(record.id)
+        let status = self.status
+        switch status {
+        case .stopped: break
+        case .created: try end()
+        case .creating, .running, .paused:
+            guard force else {
+                throw Fault(.conflict, "cannot delete container \(record.id) that is not stopped: \(status.rawValue)")
+            }
+            try end()
+        }
+        try destroy()
+        _ = consume lock
+    }
+
+    /// Kills everything in the container and waits until init is gone.
+    private func end() throws(Fault) {
+        if let cgroup { try cgroup.killAll() }
+        guard let process = record.initProcess else { return }
+        do throws(Errno) {
+            let pidfd = try Pidfd(pid: process.pid)
+            guard try Procfs.status(of: process.pid).startTicks == process.startTicks else { return }
+            try pidfd.send(signal: SIGKILL)
+            var poll = pollfd(fd: pidfd.descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+            let ready = try call { CLinux.poll(&poll, 1, CInt(Container.killWaitMillisecondsMax)) }
+            if ready == 0 { throw Errno.busy }
+        } catch {
+            if error == .noProcess || error == .noEntry { return }
+            throw Fault(error, "kill init")
+        }
+    }
+
+    /// The undoing of create, which goes on past failures, and the poststop hooks, which can only warn.
+    package func destroy() throws(Fault) {
+        var failure: Fault?
+        do throws(Fault) {
+            try cgroup?.killAll()
+            try cgroup?.remove()
+        } catch { failure = error }
+        do throws(Fault) {
+            try Hooks.run(record.poststop, "poststop", state: record.state(.stopped, pid: nil))
+        } catch { journal.write(.warning, "\(error)") }
+        if let failure { throw failure }
+        try store.remove(record.id)
+    }
+
+    /// Takes away what a killed create left: a name with no record, or nothing at all.
+    package static func deleteRemains(of id: String, store: StateStore) throws(Fault) {
+        guard store.isTaken(id) else { return }
+        let lock = try store.lock(id)
+        try store.remove(id)
+        _ = consume lock
+    }
+}

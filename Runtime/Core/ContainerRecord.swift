@@ -1,0 +1,57 @@
+// ContainerRecord owns what is kept on disk about a container. Its status is not among it: that
+// is asked of the kernel each time, so a record cannot be wrong about it.
+import Faults
+import Linux
+import OCISpec
+
+package struct ContainerRecord: Codable, Sendable {
+    /// The version of this format.
+    static let formatVersion = 1
+
+    var version = ContainerRecord.formatVersion
+    package let id: String
+    package let ociVersion: String
+    package let bundle: String
+    package let rootfs: String
+    package let created: String
+    package let owner: String
+    package let annotations: [String: String]?
+    /// Beneath the root of the hierarchies; nil while there is none.
+    package let cgroupPath: String?
+    /// The two kinds of hooks that run after create.
+    let poststart: [RuntimeSpec.Hook]?
+    let poststop: [RuntimeSpec.Hook]?
+    /// The kinds of namespaces that exec has to enter, as bits.
+    let namespaces: UInt32
+    /// Init; nil until it is ready and the container so created.
+    var initProcess: InitProcess?
+
+    /// A process that no other can be mistaken for.
+    struct InitProcess: Codable, Sendable, Hashable {
+        let pid: Int32
+        let startTicks: UInt64
+    }
+
+    /// What the kernel says about it now.
+    /// - Parameter isFrozen: whether its cgroup is; asked only of a living one.
+    package func status(isFrozen: () -> Bool) -> RuntimeStatus {
+        guard let initProcess else { return .creating }
+        guard let now = try? Procfs.status(of: initProcess.pid) /* no such process is the answer */ else { return .stopped }
+        if now.hasEnded || now.startTicks != initProcess.startTicks { return .stopped }
+        if isFrozen() { return .paused }
+        return now.hasNotExecuted ? .created : .running
+    }
+
+    /// The pid for the state document: none once it has ended.
+    package func livePid(_ status: RuntimeStatus) -> Int32 {
+        switch status {
+        case .creating, .stopped: 0
+        case .created, .running, .paused: initProcess?.pid ?? 0
+        }
+    }
+
+    /// The state document that hooks read.
+    func state(_ status: RuntimeStatus, pid: Int32?) -> RuntimeState {
+        RuntimeState(ociVersion: ociVersion, id: id, status: status, pid: pid, bundle: bundle, annotations: annotations)
+    }
+}

@@ -1,0 +1,250 @@
+// Creation owns the making of a container up to the point where it waits for start, and the
+// undoing of all of it when a step fails.
+import CLinux
+import Faults
+import Linux
+import OCISpec
+
+/// A container that was made by this process, which is the parent of its init.
+package struct CreatedContainer: ~Copyable {
+    package let record: ContainerRecord
+    package let initProcess: Pidfd
+    package let initPid: pid_t
+}
+
+package struct Creation {
+    private let store: StateStore
+    private let journal: Journal
+    private let plan: ContainerPlan
+    private let configuration: [UInt8]
+    private var options: CreateOptions
+
+    /// Decides everything that can be decided without doing anything.
+    package init(id: String, bundle: Bundle, options: CreateOptions, store: StateStore, journal: Journal) throws(Fault) {
+        try Validation.checkID(id)
+        self.store = store
+        self.journal = journal
+        self.options = options
+        configuration = bundle.configuration
+        plan = try ContainerPlan.make(id: id, spec: bundle.spec, bundle: bundle.path)
+        let hooks = bundle.spec.hooks
+        self.options.hasRuntimeHooks = !(hooks?.prestart ?? []).isEmpty || !(hooks?.createRuntime ?? []).isEmpty
+        try self.options.checkConsole(hasTerminal: plan.spec.process?.terminal ?? false)
+    }
+
+    /// Makes the container; after a failure nothing of it is left.
+    /// - Parameter waits: whether init waits for start; otherwise the program runs when this returns.
+    package func run(waits: Bool) throws(Fault) -> CreatedContainer {
+        try store.reserve(plan.id)
+        var undo = Undo(store: store, id: plan.id)
+        do throws(Fault) { return try make(waits: waits, undo: &undo) } catch {
+            undo.run(journal: journal)
+            throw error
+        }
+    }
+
+    private func make(waits: Bool, undo: inout Undo) throws(Fault) -> CreatedContainer {
+        let lock = try store.lock(plan.id)
+        let created = try makeLocked(waits: waits, undo: &undo)
+        _ = consume lock
+        return created
+    }
+
+    private func makeLocked(waits: Bool, undo: inout Undo) throws(Fault) -> CreatedContainer {
+        let cgroup = try makeCgroup(undo: &undo)
+        var record = makeRecord(cgroup: cgroup)
+        try store.write(record)
+        try store.keep(configuration: configuration, of: plan.id)
+        let child = try clone(waits: waits, cgroup: cgroup, record: record, undo: &undo)
+        let process = Pidfd(owning: child.pidfd)
+        let socket = HandshakeSocket(descriptor: FileDescriptor(owning: child.socket))
+        try setUpFromOutside(child.pid, socket: socket)
+        try converse(socket, record: record, child: child.pid)
+        let status = try attempt("look at init") { () throws(Errno) in try Procfs.status(of: child.pid) }
+        record.initProcess = .init(pid: child.pid, startTicks: status.startTicks)
+        try store.write(record)
+        if let pidFile = options.pidFile { try PIDFile.write(child.pid, to: pidFile) }
+        if !waits { try awaitProgram(socket) }
+        return CreatedContainer(record: record, initProcess: process, initPid: child.pid)
+    }
+
+    private func makeRecord(cgroup: ContainerCgroup?) -> ContainerRecord {
+        ContainerRecord(
+            id: plan.id, ociVersion: plan.spec.ociVersion, bundle: plan.bundle, rootfs: plan.rootPath, created: Clock.timestamp(),
+            owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroupPath: cgroup?.path,
+            poststart: plan.spec.hooks?.poststart, poststop: plan.spec.hooks?.poststop, namespaces: plan.namespaces.all.rawValue,
+            initProcess: nil)
+    }
+
+    private func makeCgroup(undo: inout Undo) throws(Fault) -> ContainerCgroup? { nil }
+
+    // MARK: - Init
+
+    private struct Child {
+        let pid: pid_t
+        let pidfd: CInt
+        /// The runtime's end of the handshake.
+        let socket: CInt
+    }
+
+    private func clone(waits: Bool, cgroup: ContainerCgroup?, record: ContainerRecord, undo: inout Undo) throws(Fault) -> Child {
+        let ends = try attempt("make handshake socket") { () throws(Errno) in try UnixSocket.pair().split() }
+        let gate = waits ? try StartGate.make(store.gatePath(plan.id)).release() : -1
+        let prepared = try prepareTrees(cgroup: cgroup)
+        let joined = try openNamespaces()
+        let console = try options.openConsoleSocket(hasTerminal: plan.spec.process?.terminal ?? false)
+        let filter = try compileFilter()
+        let cgroupFiles = try cgroup?.openJoinFiles() ?? []
+        // From here to execve(2) nobody in the container may look into what is still the runtime.
+        try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
+        let birth = Birth(plan: plan.namespaces, joined: joined)
+        let side = try birth.clone()
+        guard case .parent(let pid, let pidfd) = side else {
+            close(ends.left)
+            var options = options
+            options.hasJoinedUserNamespace = birth.needsStage
+            ContainerInit.run(
+                InitSettings(
+                    plan: plan, options: options, socket: HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)),
+                    gate: waits ? FileDescriptor(owning: gate) : nil, joined: joined, cgroupFiles: cgroupFiles,
+                    cgroupView: cgroup?.view, prepared: prepared, filter: filter, consoleSocket: console, record: record))
+        }
+        undo.child = pid
+        for number in [ends.right, gate, console ?? -1] + joined + cgroupFiles where number >= 0 { close(number) }
+        prepared.closeAll()
+        return Child(pid: pid, pidfd: pidfd, socket: ends.left)
+    }
+
+    private func openNamespaces() throws(Fault) -> [CInt] {
+        var descriptors: [CInt] = []
+        for joined in plan.namespaces.joined {
+            descriptors.append(
+                try attempt("open \(joined.name) namespace \(joined.path)") { () throws(Errno) in try Files.open(joined.path).release() })
+        }
+        return descriptors
+    }
+
+    /// In a user namespace init may not reach the host's files; and mounts shared with the host
+    /// must be copied where they are its peers.
+    private func prepareTrees(cgroup: ContainerCgroup?) throws(Fault) -> PreparedTrees {
+        var trees = PreparedTrees()
+        let isInUserNamespace = plan.namespaces.all.contains(.user)
+        guard plan.hasOwnTree else { return trees }
+        if isInUserNamespace { trees.root = try RootTree.copy(plan.rootPath).release() }
+        for (index, mount) in plan.mounts.enumerated() {
+            guard case .bind(let path, let recursive) = mount.source else { continue }
+            guard isInUserNamespace || mount.sharesWithHost || mount.idMapping != nil else { continue }
+            trees.mounts[index] = try within("mounts[\(index)]: \(mount.name)") { () throws(Fault) in
+                let copy = try attempt("open \(path)") { () throws(Errno) in try Mount.copy(path, recursive: recursive) }
+                try Mounting.apply(mount, to: copy.rawValue, keepsLocked: false)
+                return copy.release()
+            }
+        }
+        guard isInUserNamespace else { return trees }
+        for device in plan.devices?.devices ?? [] where device.kind != .fifo {
+            // One that the host lacks is left for mknod(2) to report.
+            trees.devices[device.path] = (try? Mount.copy(device.path, recursive: false))?.release()
+        }
+        for mount in plan.mounts where mount.source == .cgroup {
+            for path in cgroup?.view?.paths ?? [] {
+                trees.cgroups[path] = try within(mount.name) { () throws(Fault) in
+                    let copy = try attempt("open \(path)") { () throws(Errno) in try Mount.copy(path, recursive: false) }
+                    try Mounting.apply(mount, to: copy.rawValue, keepsLocked: false)
+                    return copy.release()
+                }
+            }
+        }
+        return trees
+    }
+
+    private func compileFilter() throws(Fault) -> SystemCallFilter? { nil }
+
+    /// What the runtime has the right to do for init, and init in a user namespace has not.
+    private func setUpFromOutside(_ pid: pid_t, socket: borrowing HandshakeSocket) throws(Fault) {
+        if let score = plan.spec.process?.oomScoreAdj { OOMScore.set(score, of: pid, journal: journal) }
+        guard plan.namespaces.created.contains(.user) else { return }
+        try attempt("map ids of the user namespace") { () throws(Errno) in
+            try IDMaps.write(uid: plan.namespaces.uidMap, gid: plan.namespaces.gidMap, of: pid)
+            try socket.sendProceed()
+        }
+    }
+
+    /// Until init is ready.
+    private func converse(_ socket: borrowing HandshakeSocket, record: ContainerRecord, child: pid_t) throws(Fault) {
+        while true {
+            guard let message = try attempt("hear from init", { () throws(Errno) in try socket.receive() }) else {
+                throw Fault(.failed, "container init ended without a word: \(Creation.describe(Hooks.reap(child)))")
+            }
+            switch message {
+            case .warning(let text): journal.write(.warning, text)
+            case .failed(let fault): throw fault
+            case .ready: return
+            case .hooksDue:
+                let state = record.state(.creating, pid: child)
+                try Hooks.run(plan.spec.hooks?.prestart, "prestart", state: state)
+                try Hooks.run(plan.spec.hooks?.createRuntime, "createRuntime", state: state)
+                try attempt("let init go on") { () throws(Errno) in try socket.sendProceed() }
+            }
+        }
+    }
+
+    /// Without a gate: the end of file is execve(2), anything else its failure.
+    private func awaitProgram(_ socket: borrowing HandshakeSocket) throws(Fault) {
+        while let message = try attempt("hear from init", { () throws(Errno) in try socket.receive() }) {
+            switch message {
+            case .warning(let text): journal.write(.warning, text)
+            case .failed(let fault): throw fault
+            case .ready, .hooksDue: continue
+            }
+        }
+    }
+
+    static func describe(_ status: ExitStatus) -> String {
+        switch status {
+        case .exited(let code): "exit code \(code)"
+        case .signaled(let signal): "signal \(signal)"
+        }
+    }
+}
+
+/// What a failed creation has to take away again, in reverse order of its making.
+struct Undo {
+    let store: StateStore
+    let id: String
+    var cgroup: ContainerCgroup?
+    var child: pid_t?
+
+    init(store: StateStore, id: String) {
+        self.store = store
+        self.id = id
+    }
+
+    /// Never stops at a failure: what cannot be taken away is said, and the rest goes on.
+    func run(journal: Journal) {
+        if let child {
+            kill(child, SIGKILL)
+            _ = Hooks.reap(child)
+        }
+        do throws(Fault) { try cgroup?.remove() } catch { journal.write(.warning, "undo: \(error)") }
+        do throws(Fault) { try store.remove(id) } catch { journal.write(.warning, "undo: \(error)") }
+    }
+}
+
+/// The score by which the kernel chooses whom to kill when memory is out (proc(5), oom_score_adj).
+enum OOMScore {
+    static func set(_ score: Int, of pid: pid_t, journal: Journal) {
+        do throws(Errno) {
+            let file = try Files.open("/proc/\(pid)/oom_score_adj", flags: O_WRONLY)
+            try file.writeAll(String(score).utf8)
+        } catch { journal.write(.warning, "set oom_score_adj to \(score): \(error.sentence)") }
+    }
+}
+
+/// The file that tells a caller the pid: complete or absent, never half written.
+enum PIDFile {
+    static func write(_ pid: pid_t, to path: String) throws(Fault) {
+        try attempt("write pid file \(path)") { () throws(Errno) in
+            try Files.replace(path, with: String(pid).utf8, mode: 0o644, durable: false)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+// AddedInit owns the way of an added process from clone3(2) to execve(2): into the namespaces of
+// a container that may be hostile, so nothing of the host may be open in it or readable from it.
+import CLinux
+import Faults
+import Linux
+import OCISpec
+
+struct AddedInit: ~Copyable {
+    let process: RuntimeSpec.Process
+    let options: CreateOptions
+    let id: String
+    let kinds: NamespaceSet
+    /// The container's init.
+    let target: Pidfd
+    let cgroupFiles: [CInt]
+    let filter: SystemCallFilter?
+    let consoleSocket: CInt?
+    let personality: RuntimeSpec.Linux.Personality?
+    let socket: HandshakeSocket
+
+    /// Goes the whole way; whatever fails is told to the runtime.
+    consuming func run() -> Never {
+        do throws(Fault) { try becomeProgram() } catch {
+            // The runtime that does not hear it is gone.
+            try? socket.send(.failed(error))
+        }
+        _exit(1)
+    }
+
+    private func becomeProgram() throws(Fault) -> Never {
+        let goesOn = try attempt("wait for the runtime") { () throws(Errno) in try socket.waitForProceed() }
+        guard goesOn else { _exit(1) }
+        for file in cgroupFiles {
+            try attempt("join cgroup") { () throws(Errno) in try call { CLinux.write(file, "0", 1) } }
+        }
+        let entered = kinds.subtracting(.pid)
+        if !entered.isEmpty {
+            try attempt("join the container's namespaces") { () throws(Errno) in try Namespaces.enter(entered, of: target) }
+        }
+        if kinds.contains(.user) {
+            try attempt("become root of the user namespace") { () throws(Errno) in
+                try Identity.setGroup(0)
+                try Identity.setUser(0)
+            }
+        }
+        try attempt("start session") { () throws(Errno) in try Identity.startSession() }
+        if process.terminal ?? false, let consoleSocket {
+            let root = try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) }
+            let terminal = try Console.make(root: root, process: process, socket: consoleSocket)
+            try Console.take(terminal.rawValue)
+        }
+        SignalState.reset()
+        let speaker = HandshakeSocket(descriptor: try attempt("dup") { () throws(Errno) in try socket.descriptor.duplicate() })
+        let setup = ProcessSetup(
+            process: process, filter: filter, preservedDescriptors: options.preservedDescriptors,
+            keptDescriptors: [socket.descriptor.rawValue, speaker.descriptor.rawValue],
+            keyring: options.noNewKeyring ? nil : id, personality: personality,
+            warn: { text in try? speaker.send(.warning(text)) /* the runtime is gone: nobody to warn */ })
+        let program = try setup.prepare()
+        try attempt("report") { () throws(Errno) in try socket.send(.ready) }
+        try setup.become(program)
+    }
+}

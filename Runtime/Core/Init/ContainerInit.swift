@@ -1,0 +1,226 @@
+// ContainerInit owns the way of the container's first process from clone3(2) to execve(2). It is
+// the runtime itself that goes on in the child, so its settings are plain memory: nothing is
+// encoded, and nothing is executed again.
+import CLinux
+import Faults
+import Linux
+import OCISpec
+
+/// All that init needs, made before it was cloned.
+struct InitSettings: ~Copyable {
+    let plan: ContainerPlan
+    let options: CreateOptions
+    /// The end of the handshake that is init's.
+    let socket: HandshakeSocket
+    /// Where it waits for start; nil where it does not wait.
+    var gate: FileDescriptor?
+    /// Descriptors of the namespaces that are joined, in the plan's order.
+    let joined: [CInt]
+    /// Files that put their writer into the cgroup (v1's `tasks`).
+    let cgroupFiles: [CInt]
+    let cgroupView: CgroupView?
+    var prepared: PreparedTrees
+    let filter: SystemCallFilter?
+    /// The socket that gets the terminal's master end.
+    let consoleSocket: CInt?
+    let record: ContainerRecord
+}
+
+extension FileDescriptor? {
+    /// The number, where there is one.
+    fileprivate var rawValue: CInt? {
+        switch self {
+        case .some(let descriptor): descriptor.rawValue
+        case .none: nil
+        }
+    }
+}
+
+struct ContainerInit: ~Copyable {
+    private var settings: InitSettings
+
+    /// Goes the whole way. Whatever fails is told to the one who waits, with its step.
+    static func run(_ settings: consuming InitSettings) -> Never {
+        var container = ContainerInit(settings: settings)
+        do throws(Fault) { try container.becomeProgram() } catch { container.tell(.failed(error)) }
+        _exit(1)
+    }
+
+    /// Says it to the runtime; when that is gone there is nobody to tell.
+    private func tell(_ message: InitMessage) { try? settings.socket.send(message) }
+
+    private var plan: ContainerPlan { settings.plan }
+
+    private mutating func becomeProgram() throws(Fault) -> Never {
+        try takeIdentity()
+        try enterNamespaces()
+        try attempt("start session") { () throws(Errno) in try Identity.startSession() }
+        umask(0)
+        try nameHost()
+        var terminal: FileDescriptor?
+        if plan.hasOwnTree {
+            terminal = try buildTree()
+        } else {
+            try SysctlWriter.write(plan.sysctls)
+            terminal = try makeConsole(in: try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) })
+        }
+        if let number = terminal.rawValue { try Console.take(number) }
+        try finish()
+    }
+
+    /// In a new user namespace: waits until ids are mapped, and becomes its root.
+    private func takeIdentity() throws(Fault) {
+        guard plan.namespaces.all.contains(.user) else { return }
+        if plan.namespaces.created.contains(.user) { try waitForRuntime() }
+        if plan.namespaces.path(of: .user) != nil { return }
+        try becomeNamespaceRoot()
+    }
+
+    private func becomeNamespaceRoot() throws(Fault) {
+        try attempt("become root of the user namespace") { () throws(Errno) in
+            do throws(Errno) { try Identity.setGroups([]) } catch { if error != .notPermitted { throw error } }
+            try Identity.setGroup(0)
+            try Identity.setUser(0)
+        }
+    }
+
+    private func waitForRuntime() throws(Fault) {
+        let goesOn = try attempt("wait for the runtime") { () throws(Errno) in try settings.socket.waitForProceed() }
+        // The runtime was killed: what it made is taken away by delete.
+        guard goesOn else { _exit(1) }
+    }
+
+    /// Joins the cgroup first, since a cgroup namespace shows its maker's cgroup as the root.
+    private func enterNamespaces() throws(Fault) {
+        for file in settings.cgroupFiles {
+            // `0` is the writer itself; with one thread the kernel then needs no lock over all
+            // processes, and so no waiting for a grace period.
+            try attempt("join cgroup") { () throws(Errno) in try call { CLinux.write(file, "0", 1) } }
+        }
+        for (joined, number) in zip(plan.namespaces.joined, settings.joined) where joined.kind != .pid {
+            if joined.kind == .user && settings.options.hasJoinedUserNamespace { continue }
+            let descriptor = FileDescriptor(owning: number)
+            try attempt("join \(joined.name) namespace \(joined.path)") { () throws(Errno) in
+                try Namespaces.enter(descriptor, kind: joined.kind)
+            }
+        }
+        if plan.namespaces.path(of: .user) != nil { try becomeNamespaceRoot() }
+        if plan.namespaces.created.contains(.cgroup) {
+            try attempt("make cgroup namespace") { () throws(Errno) in try Namespaces.unshare(.cgroup) }
+        }
+    }
+
+    private func nameHost() throws(Fault) {
+        if let name = plan.spec.hostname, !name.isEmpty {
+            try attempt("set hostname \(name)") { () throws(Errno) in try Identity.setHostName(name) }
+        }
+        if let name = plan.spec.domainname, !name.isEmpty {
+            try attempt("set domainname \(name)") { () throws(Errno) in try Identity.setDomainName(name) }
+        }
+    }
+
+    /// The file tree, the hooks that run before it is the root, and pivot_root.
+    private mutating func buildTree() throws(Fault) -> FileDescriptor? {
+        let isInUserNamespace = plan.namespaces.all.contains(.user)
+        let tree = try RootTree.attach(
+            path: plan.rootPath, prepared: settings.prepared.root,
+            propagation: plan.rootPropagation?.propagation == .private ? .private : .slave)
+        var mounting = Mounting(
+            tree: tree, prepared: settings.prepared, cgroup: settings.cgroupView, isInUserNamespace: isInUserNamespace)
+        try mounting.mountAll(plan.mounts)
+        if let devices = plan.devices { try Devices.make(devices, in: mounting.tree, prepared: &mounting.prepared) }
+        let terminal = try makeConsole(in: mounting.tree.root)
+        if plan.devices != nil, let number = terminal.rawValue { try Console.bind(number, in: mounting.tree) }
+        try makeWorkingDirectory(in: mounting.tree)
+        try SysctlWriter.write(plan.sysctls)
+        try runHooks()
+        try mounting.finish()
+        try Masks.protect(plan.readOnlyPaths, in: mounting.tree)
+        try Masks.hide(plan.maskedPaths, in: mounting.tree)
+        try enter(mounting.tree)
+        return terminal
+    }
+
+    private func makeConsole(in root: borrowing FileDescriptor) throws(Fault) -> FileDescriptor? {
+        guard let process = plan.spec.process, process.terminal ?? false, let socket = settings.consoleSocket else { return nil }
+        return try Console.make(root: root, process: process, socket: socket)
+    }
+
+    /// Images often lack the directory their configuration names.
+    private func makeWorkingDirectory(in tree: borrowing RootTree) throws(Fault) {
+        guard let cwd = plan.spec.process?.cwd, cwd != "/" else { return }
+        // A place that cannot be made is reported by chdir(2) later, if it is needed at all.
+        _ = try? tree.target(cwd, isDirectory: true)
+    }
+
+    private func runHooks() throws(Fault) {
+        guard let hooks = plan.spec.hooks else { return }
+        if settings.options.hasRuntimeHooks {
+            tell(.hooksDue)
+            try waitForRuntime()
+        }
+        try Hooks.run(hooks.createContainer, "createContainer", state: settings.record.state(.creating, pid: getpid()))
+    }
+
+    private func enter(_ tree: borrowing RootTree) throws(Fault) {
+        if plan.isRootReadOnly {
+            try attempt("make root read-only") { () throws(Errno) in try Mount.change(tree.root.rawValue, set: .readOnly) }
+        }
+        if settings.options.noPivot {
+            try attempt("chroot") { () throws(Errno) in
+                try call { fchdir(tree.root.rawValue) }
+                try call { chroot(".") }
+                try call { chdir("/") }
+            }
+        } else {
+            try attempt("pivot_root") { () throws(Errno) in try Mount.pivot(into: tree.root) }
+        }
+        guard let change = plan.rootPropagation, change.propagation != .private else { return }
+        try attempt("set rootfsPropagation") { () throws(Errno) in
+            try Mount.change(AT_FDCWD, path: "/", recursive: change.recursive, propagation: change.propagation)
+        }
+    }
+
+    /// Privileges down, then the gate, then the program.
+    private mutating func finish() throws(Fault) -> Never {
+        guard let process = plan.spec.process else { try waitWithoutProgram() }
+        let socket = HandshakeSocket(descriptor: try attempt("dup") { () throws(Errno) in try settings.socket.descriptor.duplicate() })
+        let setup = ProcessSetup(
+            process: process, filter: settings.filter, preservedDescriptors: settings.options.preservedDescriptors,
+            keptDescriptors: [settings.socket.descriptor.rawValue, socket.descriptor.rawValue, settings.gate.rawValue].compactMap { $0 },
+            keyring: settings.options.noNewKeyring ? nil : plan.id, personality: plan.spec.linux?.personality,
+            warn: { text in try? socket.send(.warning(text)) /* the runtime is gone: nobody to warn */ })
+        SignalState.reset()
+        let program = try setup.prepare()
+        guard let gate = settings.gate.take() else {
+            // Whoever waits takes the end of file for the program's start.
+            try runStartHooks()
+            tell(.ready)
+            try setup.become(program)
+        }
+        tell(.ready)
+        let starter = try attempt("wait for start") { () throws(Errno) in try StartGate.wait(at: gate) }
+        do throws(Fault) {
+            try runStartHooks()
+            try setup.become(program)
+        } catch {
+            // The one who started is the one to tell; if it is gone, the exit code says that it failed.
+            try? starter.send(.failed(error))
+            _exit(error.kind.exitCode)
+        }
+    }
+
+    private func runStartHooks() throws(Fault) {
+        try Hooks.run(plan.spec.hooks?.startContainer, "startContainer", state: settings.record.state(.created, pid: getpid()))
+    }
+
+    /// A container without a process can be created; start then says what is missing.
+    private mutating func waitWithoutProgram() throws(Fault) -> Never {
+        tell(.ready)
+        guard let gate = settings.gate.take() else { throw Fault(.invalidArgument, "config.json: process must be specified to start") }
+        let starter = try attempt("wait for start") { () throws(Errno) in try StartGate.wait(at: gate) }
+        // As above.
+        try? starter.send(.failed(Fault(.invalidArgument, "config.json: process must be specified to start")))
+        _exit(1)
+    }
+}

@@ -1,0 +1,210 @@
+// Mounting owns how each planned mount is carried out: a detached tree gets its properties and is
+// then attached to a place that was resolved inside the root.
+import CLinux
+import Faults
+import Linux
+import OCISpec
+
+/// The detached copies that had to be made before init was cloned, because only the runtime may
+/// or only the host's namespace can. Indexed as the plan's mounts.
+struct PreparedTrees: Sendable {
+    var root: CInt?
+    var mounts: [Int: CInt] = [:]
+    /// By the device's path on the host.
+    var devices: [String: CInt] = [:]
+    /// By the name of the hierarchy's directory.
+    var cgroups: [String: CInt] = [:]
+
+    /// Closes what is left, in the process that does not use it.
+    consuming func closeAll() {
+        if let root { close(root) }
+        for number in Array(mounts.values) + Array(devices.values) + Array(cgroups.values) { close(number) }
+    }
+}
+
+struct Mounting: ~Copyable {
+    let tree: RootTree
+    var prepared: PreparedTrees
+    let cgroup: CgroupView?
+    /// In a user namespace properties that came with a mount cannot be taken from it.
+    let isInUserNamespace: Bool
+    /// Trees that become read-only when all is in place.
+    private var readOnlyLast: [CInt] = []
+
+    init(tree: consuming RootTree, prepared: PreparedTrees, cgroup: CgroupView?, isInUserNamespace: Bool) {
+        self.tree = tree
+        self.prepared = prepared
+        self.cgroup = cgroup
+        self.isInUserNamespace = isInUserNamespace
+    }
+
+    deinit { for number in readOnlyLast { close(number) } }
+
+    /// Carries out the whole plan, in order.
+    mutating func mountAll(_ mounts: [PlannedMount]) throws(Fault) {
+        for (index, mount) in mounts.enumerated() {
+            do throws(Fault) { try self.mount(mount, index: index) } catch { throw error.within(mount.name) }
+        }
+    }
+
+    private mutating func mount(_ mount: PlannedMount, index: Int) throws(Fault) {
+        switch mount.source {
+        case .remount: try remount(mount)
+        case .cgroup: try mountCgroup(mount)
+        case .fileSystem(let type, let source): try mountFileSystem(type, source: source, mount)
+        case .bind(let path, let recursive):
+            let copy = try bindTree(path, recursive: recursive, mount, index: index)
+            let status = try attempt("stat") { () throws(Errno) in try copy.status() }
+            let isDirectory = status.kind == .directory
+            let isProc = try attempt("stat") { () throws(Errno) in try Mount.fileSystemType(of: copy) } == Procfs.fileSystemType
+            if mount.destination == "/proc" && !isProc { throw Fault(.invalidArgument, "only proc can be mounted on /proc") }
+            try attach(copy, mount, isDirectory: isDirectory)
+        }
+    }
+
+    private mutating func bindTree(_ path: String, recursive: Bool, _ mount: PlannedMount, index: Int) throws(Fault) -> FileDescriptor {
+        if let number = prepared.mounts.removeValue(forKey: index) { return FileDescriptor(owning: number) }
+        let copy = try attempt("open \(path)") { () throws(Errno) in try Mount.copy(path, recursive: recursive) }
+        try Mounting.apply(mount, to: copy.rawValue, keepsLocked: isInUserNamespace)
+        return copy
+    }
+
+    private mutating func mountFileSystem(_ type: String, source: String?, _ mount: PlannedMount) throws(Fault) {
+        let isKernels = Mounting.kernelFileSystems.contains(type)
+        // A link in the image must not decide where the kernel's own files appear (CVE-2019-19921).
+        let reach: Files.Reach = type == "proc" || type == "sysfs" ? .beneathNoLinks : .inRoot
+        let target = try openTarget(mount, isDirectory: true, reach: reach)
+        var parameters = mount.options.parameters
+        if type == "tmpfs" && !parameters.contains(where: { $0.key == "mode" }) {
+            let status = try attempt("stat") { () throws(Errno) in try target.status() }
+            parameters.append(.value("mode", String(status.st_mode & 0o7777, radix: 8)))
+        }
+        var attributes = mount.options.set
+        if mount.isReadOnlyLast { attributes.remove(.readOnly) }
+        if attributes.contains(.readOnly) && !isKernels { parameters.append(.flag("ro")) }
+        let made = try attemptMount("make file system") { () throws(MountError) in
+            try Mount.make(type: type, source: source ?? type, parameters: parameters, attributes: attributes)
+        }
+        if mount.options.copyUp {
+            try within("copy up") { () throws(Fault) in try CopyUp.copy(from: target, to: made) }
+        }
+        try Mounting.applyRecursive(mount, to: made.rawValue)
+        try attempt("attach") { () throws(Errno) in try Mount.attach(made, to: target) }
+        if mount.isReadOnlyLast { readOnlyLast.append(made.release()) }
+    }
+
+    /// File systems that are the kernel's own: read-only is a property of the mount there, since
+    /// the file system may be shared with others.
+    static let kernelFileSystems: Set<String> = [
+        "proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "debugfs", "tracefs", "securityfs", "bpf",
+    ]
+
+    private func remount(_ mount: PlannedMount) throws(Fault) {
+        let target = try attempt("open") { () throws(Errno) in try tree.open(mount.destination) }
+        try Mounting.apply(mount, to: target.rawValue, keepsLocked: isInUserNamespace)
+        guard !mount.options.parameters.isEmpty else { return }
+        do throws(MountError) { try Mount.reconfigure(target, parameters: mount.options.parameters) } catch { throw Fault(error, "remount") }
+    }
+
+    /// Gives a detached copy the properties that its options ask for.
+    static func apply(_ mount: PlannedMount, to tree: CInt, keepsLocked: Bool) throws(Fault) {
+        if case .own(let uid, let gid, let recursive) = mount.idMapping {
+            try IDMappedMounts.apply(uid: uid, gid: gid, to: tree, recursive: recursive)
+        }
+        let options = mount.options
+        if !options.set.isEmpty || !options.clear.isEmpty {
+            do throws(Errno) { try Mount.change(tree, set: options.set, clear: options.clear) } catch {
+                guard keepsLocked && error == .notPermitted else { throw Fault(error, "set properties") }
+                let field = options.clear.intersection(.accessTimeField)
+                try attempt("set properties") { () throws(Errno) in try Mount.change(tree, set: options.set, clear: field) }
+            }
+        }
+        try applyRecursive(mount, to: tree)
+    }
+
+    static func applyRecursive(_ mount: PlannedMount, to tree: CInt) throws(Fault) {
+        let options = mount.options
+        if !options.recursiveSet.isEmpty || !options.recursiveClear.isEmpty {
+            try attempt("set properties") { () throws(Errno) in
+                try Mount.change(tree, recursive: true, set: options.recursiveSet, clear: options.recursiveClear)
+            }
+        }
+        for change in options.propagation {
+            try attempt("set propagation") { () throws(Errno) in
+                try Mount.change(tree, recursive: change.recursive, propagation: change.propagation)
+            }
+        }
+    }
+
+    private func openTarget(_ mount: PlannedMount, isDirectory: Bool, reach: Files.Reach = .inRoot) throws(Fault) -> FileDescriptor {
+        let target = try attempt("open destination") { () throws(Errno) in
+            try tree.target(mount.destination, isDirectory: isDirectory, reach: reach)
+        }
+        // However the destination was spelled or linked: nothing covers parts of proc but what may.
+        let type = try attempt("stat") { () throws(Errno) in try Mount.fileSystemType(of: target) }
+        if type == Procfs.fileSystemType && mount.destination != "/proc" && !MountPlan.coverableProcFiles.contains(mount.destination) {
+            throw Fault(.invalidArgument, "destination is inside /proc")
+        }
+        return target
+    }
+
+    private func attach(_ copy: borrowing FileDescriptor, _ mount: PlannedMount, isDirectory: Bool) throws(Fault) {
+        let target = try openTarget(mount, isDirectory: isDirectory)
+        try attempt("attach") { () throws(Errno) in try Mount.attach(copy, to: target) }
+    }
+
+    /// The container's own cgroup, in the shape its hierarchies have on this host.
+    private mutating func mountCgroup(_ mount: PlannedMount) throws(Fault) {
+        guard let cgroup else { throw Fault(.unsupported, "no cgroup hierarchy is mounted on this host") }
+        switch cgroup {
+        case .unified(let path): try mountUnified(path, mount)
+        case .hierarchies(let directories, let links): try mountHierarchies(directories, links, mount)
+        }
+    }
+
+    private mutating func mountUnified(_ path: String, _ mount: PlannedMount) throws(Fault) {
+        let target = try openTarget(mount, isDirectory: true)
+        let copy = try cgroupTree(path, mount)
+        try attempt("attach") { () throws(Errno) in try Mount.attach(copy, to: target) }
+    }
+
+    private mutating func cgroupTree(_ path: String, _ mount: PlannedMount) throws(Fault) -> FileDescriptor {
+        if let number = prepared.cgroups.removeValue(forKey: path) { return FileDescriptor(owning: number) }
+        let copy = try attempt("open \(path)") { () throws(Errno) in try Mount.copy(path, recursive: false) }
+        try Mounting.apply(mount, to: copy.rawValue, keepsLocked: isInUserNamespace)
+        return copy
+    }
+
+    private mutating func mountHierarchies(
+        _ directories: [CgroupView.Directory], _ links: [CgroupView.Link], _ mount: PlannedMount
+    ) throws(Fault) {
+        let target = try openTarget(mount, isDirectory: true)
+        let attributes = mount.options.set.subtracting(.readOnly)
+        let base = try attemptMount("make tmpfs") { () throws(MountError) in
+            try Mount.make(type: "tmpfs", source: "tmpfs", parameters: [.value("mode", "755")], attributes: attributes)
+        }
+        try Mounting.applyRecursive(mount, to: base.rawValue)
+        try attempt("attach") { () throws(Errno) in try Mount.attach(base, to: target) }
+        for directory in directories {
+            try within(directory.name) { () throws(Fault) in
+                let copy = try cgroupTree(directory.path, mount)
+                try attempt("attach") { () throws(Errno) in
+                    try call { mkdirat(base.rawValue, directory.name, 0o755) }
+                    let place = try Files.open(directory.name, at: base.rawValue, flags: O_PATH | O_DIRECTORY | O_NOFOLLOW)
+                    try Mount.attach(copy, to: place)
+                }
+            }
+        }
+        for link in links { symlinkat(link.target, base.rawValue, link.name) }
+        if mount.options.set.contains(.readOnly) {
+            try attempt("set properties") { () throws(Errno) in try Mount.change(base.rawValue, set: .readOnly) }
+        }
+    }
+
+    /// Makes read-only what had to stay writable until everything beneath it was there.
+    func finish() throws(Fault) {
+        for number in readOnlyLast {
+            try attempt("make read-only") { () throws(Errno) in try Mount.change(number, set: .readOnly) }
+        }
+    }
+}

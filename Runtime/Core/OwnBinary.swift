@@ -1,0 +1,48 @@
+// OwnBinary keeps a container from writing to the runtime's executable. Inside, it can be reached
+// as /proc/PID/exe once the program of an image is `/proc/self/exe` or names it as interpreter
+// (CVE-2019-5736); so whatever enters a container runs from a file that nobody can open for writing.
+import CLinux
+import Faults
+import Linux
+
+package enum OwnBinary {
+    /// Goes on from a protected copy of this program; returns when it already is one. A read-only
+    /// bind mount that is nowhere attached costs one execve(2); where mounts are not permitted, a
+    /// sealed copy in memory takes its place.
+    package static func protect() throws(Fault) {
+        do throws(Errno) {
+            let path = "/proc/self/exe"
+            let current = try Files.open(path, flags: O_PATH)
+            if try Mount.isReadOnly(current) || isSealed(path) {
+                Identity.setName("cais-runtime")
+                return
+            }
+            do throws(Errno) {
+                let copy = try Mount.copy(path, recursive: false)
+                try Mount.change(copy.rawValue, set: [.readOnly, .noSetUID])
+                throw execute(copy)
+            } catch { throw execute(try sealedCopy(of: path)) }
+        } catch { throw Fault(error, "protect own executable") }
+    }
+
+    private static func isSealed(_ path: String) -> Bool {
+        guard let file = try? Files.open(path) else { return false }  // what cannot be read is not ours to trust
+        return cais_fcntl(file.rawValue, CInt(CAIS_F_GET_SEALS), 0) & CInt(CAIS_SEALS) == CInt(CAIS_SEALS)
+    }
+
+    private static func sealedCopy(of path: String) throws(Errno) -> FileDescriptor {
+        let source = try Files.open(path)
+        let copy = FileDescriptor(owning: try call { memfd_create("cais-runtime", UInt32(MFD_CLOEXEC | MFD_ALLOW_SEALING)) })
+        while try call({ sendfile(copy.rawValue, source.rawValue, nil, 1 << 24) }) > 0 {}
+        try call { fchmod(copy.rawValue, 0o500) }
+        try call { cais_fcntl(copy.rawValue, CInt(CAIS_F_ADD_SEALS), Int(CAIS_SEALS)) }
+        return copy
+    }
+
+    /// Becomes the program behind `file`, with this one's arguments and environment.
+    private static func execute(_ file: borrowing FileDescriptor) -> Errno {
+        let number = file.rawValue
+        _ = cais_execveat(number, CommandLine.unsafeArgv)
+        return Errno.current
+    }
+}

@@ -1,0 +1,102 @@
+// StateStore owns the directory of a runtime root: one directory for each container, with its
+// record, its configuration and the socket on which init waits for start.
+import CLinux
+import Faults
+import Linux
+import OCISpec
+
+package struct StateStore: Sendable {
+    /// The default of --root.
+    package static let defaultRoot = "/run/cais-runtime"
+
+    package let root: String
+
+    /// Uses `root`, which is made when the first container is.
+    package init(root: String) { self.root = root }
+
+    /// The directory of a container.
+    func directory(_ id: String) -> String { "\(root)/\(id)" }
+    /// The socket on which its init waits.
+    func gatePath(_ id: String) -> String { "\(root)/\(id)/start.sock" }
+
+    /// Takes the name `id`: nobody else can have it until it is removed.
+    func reserve(_ id: String) throws(Fault) {
+        try Validation.checkID(id)
+        try attempt("make \(root)") { () throws(Errno) in try Files.makeDirectories(root, mode: 0o711) }
+        if mkdir(directory(id), 0o700) == 0 { return }
+        if Errno.current == .exists { throw Fault(.conflict, "container with given ID already exists", errno: EEXIST) }
+        throw Fault(Errno.current, "make \(directory(id))")
+    }
+
+    /// Writes the record; a reader or a crash sees the old one or the new one.
+    func write(_ record: ContainerRecord) throws(Fault) {
+        let bytes = try JSON.encode(record)
+        // Not synced: it describes processes, none of which outlives the machine.
+        try attempt("write state of \(record.id)") { () throws(Errno) in
+            try Files.replace(directory(record.id) + "/state.json", with: bytes, durable: false)
+        }
+    }
+
+    /// Keeps the configuration, so that later changes in the bundle change nothing.
+    func keep(configuration: [UInt8], of id: String) throws(Fault) {
+        try attempt("write configuration of \(id)") { () throws(Errno) in
+            let file = try Files.open(directory(id) + "/config.json", flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            try file.writeAll(configuration)
+        }
+    }
+
+    /// The configuration the container was made with.
+    func configuration(of id: String) throws(Fault) -> RuntimeSpec {
+        let bytes = try attempt("read configuration of \(id)") { () throws(Errno) in
+            try Files.read(directory(id) + "/config.json", limit: Bundle.configurationBytesMax)
+        }
+        return try JSON.decode(RuntimeSpec.self, from: bytes)
+    }
+
+    /// The record of `id`.
+    /// - Throws: `.notFound`, `container does not exist`, where there is none.
+    package func record(_ id: String) throws(Fault) -> ContainerRecord {
+        try Validation.checkID(id)
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try Files.read(directory(id) + "/state.json", limit: 1 << 20) } catch {
+            if error == .noEntry || error == .notDirectory { throw Fault(.notFound, "container does not exist", errno: ENOENT) }
+            throw Fault(error, "read state of \(id)")
+        }
+        let record = try within("state of \(id)") { () throws(Fault) in try JSON.decode(ContainerRecord.self, from: bytes) }
+        guard record.version == ContainerRecord.formatVersion else {
+            throw Fault(.unsupported, "state of \(id) has format version \(record.version)")
+        }
+        return record
+    }
+
+    /// The names that are taken, sorted.
+    package func ids() throws(Fault) -> [String] {
+        do throws(Errno) {
+            return try Files.names(in: root).filter { Files.exists(directory($0) + "/state.json") }.sorted()
+        } catch {
+            if error == .noEntry { return [] }
+            throw Fault(error, "read \(root)")
+        }
+    }
+
+    /// Whether something is there under this name, be it only half made.
+    package func isTaken(_ id: String) -> Bool { Files.exists(directory(id)) }
+
+    /// Gives the name back. Missing is done.
+    func remove(_ id: String) throws(Fault) {
+        try attempt("remove \(directory(id))") { () throws(Errno) in try Files.removeTree(directory(id)) }
+    }
+
+    /// Holds the container for one command that changes it; let go of when the value is dropped
+    /// or its process ends.
+    func lock(_ id: String) throws(Fault) -> FileDescriptor {
+        do throws(Errno) {
+            let directory = try Files.open(directory(id), flags: O_RDONLY | O_DIRECTORY)
+            try call { flock(directory.rawValue, LOCK_EX) }
+            return directory
+        } catch {
+            if error == .noEntry { throw Fault(.notFound, "container does not exist", errno: ENOENT) }
+            throw Fault(error, "lock \(id)")
+        }
+    }
+}

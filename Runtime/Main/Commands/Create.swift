@@ -1,0 +1,59 @@
+// create and run: from a bundle to a container.
+import Faults
+import Flags
+import CLinux
+import Linux
+import OCISpec
+import RuntimeCore
+
+extension CreateOptions {
+    /// The flags that create, run and exec share.
+    init(_ arguments: Arguments, _ settings: Settings) {
+        self.init()
+        consoleSocketPath = arguments.optional("console-socket")
+        pidFile = arguments.optional("pid-file")
+        preservedDescriptors = Int(arguments.uint("preserve-fds") ?? 0) + (ListenDescriptors.count ?? 0)
+        toleratesNoCgroups = settings.toleratesNoCgroups
+    }
+}
+
+private func creationOptions(_ arguments: Arguments, _ settings: Settings) -> CreateOptions {
+    var options = CreateOptions(arguments, settings)
+    options.noPivot = arguments.bool("no-pivot")
+    options.noNewKeyring = arguments.bool("no-new-keyring")
+    return options
+}
+
+func create(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
+    try OwnBinary.protect()
+    let bundle = try Bundle(path: arguments.optional("bundle") ?? ".")
+    let creation = try Creation(
+        id: arguments.positional[0], bundle: bundle, options: creationOptions(arguments, settings), store: settings.store,
+        journal: settings.journal)
+    _ = try creation.run(waits: true)
+}
+
+func run(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
+    try OwnBinary.protect()
+    let id = arguments.positional[0]
+    let bundle = try Bundle(path: arguments.optional("bundle") ?? ".")
+    var options = creationOptions(arguments, settings)
+    let isDetached = arguments.bool("detach")
+    if isDetached {
+        let creation = try Creation(id: id, bundle: bundle, options: options, store: settings.store, journal: settings.journal)
+        _ = try creation.run(waits: false)
+        try Container(id, store: settings.store, journal: settings.journal).runPoststart()
+        return 0
+    }
+    let holdsTerminal = (bundle.spec.process?.terminal ?? false) && options.consoleSocketPath == nil
+    let foreground = try Foreground(hasTerminal: holdsTerminal, console: &options.consoleDescriptor)
+    let creation = try Creation(id: id, bundle: bundle, options: options, store: settings.store, journal: settings.journal)
+    let created = try creation.run(waits: false)
+    let container = try Container(id, store: settings.store, journal: settings.journal)
+    var failure: Fault?
+    do throws(Fault) { try container.runPoststart() } catch { failure = error }
+    let status = try foreground.wait(for: created.initPid, created.initProcess)
+    if !arguments.bool("keep") { try container.destroy() }
+    if let failure { throw failure }
+    return status.shellCode
+}

@@ -1,0 +1,98 @@
+// Dispatch owns the way of every verb: global flags, the verb, and one line for what failed.
+import Faults
+import Flags
+import CLinux
+import Linux
+import RuntimeCore
+
+/// The global flags, read.
+struct Settings {
+    let store: StateStore
+    let journal: Journal
+    let toleratesNoCgroups: Bool
+
+    init(_ global: Arguments) throws(Fault) {
+        let root = global.string("root")
+        guard root.hasPrefix("/") || !root.isEmpty else { throw Fault(.invalidArgument, "--root must not be empty") }
+        store = StateStore(root: try Settings.absolute(root))
+        guard let format = Journal.Format(rawValue: global.string("log-format")) else {
+            throw Fault(.invalidArgument, "invalid log-format: \(global.string("log-format"))")
+        }
+        do throws(Errno) { journal = try Journal(path: global.optional("log"), format: format, isDebug: global.bool("debug")) } catch {
+            throw Fault(.failed, "open log \(global.string("log")): \(error)")
+        }
+        switch global.string("rootless") {
+        case "true": toleratesNoCgroups = true
+        case "false": toleratesNoCgroups = false
+        case "auto": toleratesNoCgroups = geteuid() != 0
+        case let other: throw Fault(.invalidArgument, "invalid --rootless: \"\(other)\" is neither true, false nor auto")
+        }
+        if global.bool("systemd-cgroup") {
+            throw Fault(.unsupported, "--systemd-cgroup is not supported: use the cgroupfs driver")
+        }
+    }
+
+    /// Commands change no directory, but a path in a record must outlive this one.
+    private static func absolute(_ path: String) throws(Fault) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let here = getcwd(nil, 0) else { throw Fault(.failed, "working directory: \(Errno.current)") }
+        defer { free(here) }
+        return "\(String(cString: here))/\(path)"
+    }
+}
+
+/// Runs one verb and returns the exit code.
+func execute(_ invocation: Invocation<Action>) -> Int32 {
+    let settings: Settings
+    do throws(Fault) { settings = try Settings(invocation.global) } catch { return complain("\(error)", nil, code: 1) }
+    do throws(Fault) { return try perform(invocation, settings) } catch {
+        // exec fails with 255 so that its caller can tell it from the program's own code, as runc's.
+        return complain(sentence(error, invocation.action), settings.journal, code: invocation.action == .exec ? 255 : 1)
+    }
+}
+
+private func perform(_ invocation: Invocation<Action>, _ settings: Settings) throws(Fault) -> Int32 {
+    let arguments = invocation.arguments
+    switch invocation.action {
+    case .create: try create(arguments, settings)
+    case .start: try Container(arguments.positional[0], store: settings.store, journal: settings.journal).start()
+    case .run: return try run(arguments, settings)
+    case .state: try printState(arguments, settings)
+    case .kill: try sendSignal(arguments, settings)
+    case .delete: try delete(arguments, settings)
+    case .exec: return try exec(arguments, settings)
+    case .list: try list(arguments, settings)
+    case .ps: try listProcesses(arguments, settings)
+    case .pause: try Container(arguments.positional[0], store: settings.store, journal: settings.journal).pause()
+    case .resume: try Container(arguments.positional[0], store: settings.store, journal: settings.journal).resume()
+    case .spec: try writeSpec(arguments)
+    case .features: try printFeatures()
+    }
+    return 0
+}
+
+/// The verbs that run a program say which of them failed, as runc's do.
+private func sentence(_ fault: Fault, _ action: Action) -> String {
+    switch action {
+    case .create: "create failed: unable to start container process: \(fault)"
+    case .run: "run failed: unable to start container process: \(fault)"
+    case .exec: "exec failed: unable to start container process: \(fault)"
+    case .start, .state, .kill, .delete, .list, .ps, .pause, .resume, .spec, .features: fault.description
+    }
+}
+
+private func complain(_ message: String, _ journal: Journal?, code: Int32) -> Int32 {
+    let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    if let journal, journal.isFile { journal.write(.error, line) }
+    Journal.standardError("cais-runtime: \(line)")
+    return code
+}
+
+/// Writes manual pages for the packager.
+func writePages(_ directory: String, _ pages: [ManualPage]) -> Int32 {
+    do throws(Errno) {
+        try Files.makeDirectories(directory)
+        for page in pages { try Files.replace("\(directory)/\(page.fileName)", with: page.text.utf8, mode: 0o644, durable: false) }
+        return 0
+    } catch { return complain("write manual pages to \(directory): \(error)", nil, code: 1) }
+}

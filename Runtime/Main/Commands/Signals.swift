@@ -1,0 +1,24 @@
+// kill and delete.
+import Faults
+import Flags
+import Linux
+import RuntimeCore
+
+func sendSignal(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
+    let text = arguments.positional.count > 1 ? arguments.positional[1] : "SIGTERM"
+    guard let number = SignalName.number(text) else { throw Fault(.invalidArgument, "unknown signal \"\(text)\"") }
+    let container = try Container(arguments.positional[0], store: settings.store, journal: settings.journal)
+    try container.signal(number, all: arguments.bool("all"))
+}
+
+func delete(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
+    let id = arguments.positional[0]
+    let force = arguments.bool("force")
+    let container: Container
+    do throws(Fault) { container = try Container(id, store: settings.store, journal: settings.journal) } catch {
+        guard force else { throw error }
+        if error.kind == .invalidArgument && !settings.store.isTaken(id) { throw error }
+        return try Container.deleteRemains(of: id, store: settings.store)
+    }
+    try container.delete(force: force)
+}
