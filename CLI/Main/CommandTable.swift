@@ -6,7 +6,7 @@ enum CommandTable {
     static let program = Program<Action>(
         version: "Cais version \(Product.version)",
         root: Verb(
-            noun: "cais", "A container engine", usage: "[OPTIONS] COMMAND",
+            noun: "cais", "A container engine", usage: "[OPTIONS] COMMAND [ARG...]",
             flags: [
                 .list("host", short: "H", "Daemon socket to connect to (default \"unix:///run/cais/cais.sock\", then \"unix:///var/run/docker.sock\")")
             ],
@@ -65,7 +65,7 @@ enum CommandTable {
     private static var detachKeys: Flag { .string("detach-keys", "Override the key sequence for detaching a container") }
 
     private static let filterProblem: Flag.Check = { text in
-        text.contains("=") ? nil : "invalid argument \(quoted(text)) for filter: expected key=value"
+        text.contains("=") ? nil : "bad format of filter (expected name=value)"
     }
 
     private static func spellings(_ words: String...) -> [String] { words.map { "cais \($0)" } }

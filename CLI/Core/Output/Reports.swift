@@ -29,13 +29,16 @@ package enum VersionReport {
         for component in components {
             lines.append(" \(field(component, "Name")):")
             add(2, "Version", field(component, "Version"))
-            guard let details = component.member("Details"), case .object = details else { continue }
+            guard let details = component.member("Details"), case .object(let members) = details else { continue }
+            guard field(component, "Name") == "Engine" else {
+                for member in members.sorted(by: { $0.name < $1.name }) { lines.append("  \(member.name):".padded(to: 20) + member.value.goText) }
+                continue
+            }
             let minimum = field(details, "MinAPIVersion")
-            let api = field(details, "ApiVersion")
-            add(2, "API version", api.isEmpty ? "" : api + (minimum.isEmpty ? "" : " (minimum version \(minimum))"))
+            add(2, "API version", field(details, "ApiVersion") + (minimum.isEmpty ? "" : " (minimum version \(minimum))"))
             add(2, "Go version", field(details, "GoVersion"))
             add(2, "Git commit", field(details, "GitCommit"))
-            add(2, "Built", field(details, "BuildTime"))
+            add(2, "Built", LocalTime.built(field(details, "BuildTime")))
             if !field(details, "Os").isEmpty { add(2, "OS/Arch", "\(field(details, "Os"))/\(field(details, "Arch"))") }
             add(2, "Experimental", field(details, "Experimental"))
         }
@@ -65,6 +68,10 @@ package enum InfoReport {
         add("Swarm", info.swarm.localNodeState)
         add("Runtimes", info.runtimes.keys.sorted().joined(separator: " "))
         add("Default Runtime", info.defaultRuntime)
+        if !info.initBinary.isEmpty { add("Init Binary", info.initBinary) }
+        for (part, commit) in [("containerd", info.containerdCommit.id), ("runc", info.runcCommit.id), ("init", info.initCommit.id)] where !commit.isEmpty {
+            add("\(part) version", commit)
+        }
         if !info.securityOptions.isEmpty {
             lines.append(" Security Options:")
             for option in info.securityOptions { lines += securityLines(option) }
@@ -84,6 +91,10 @@ package enum InfoReport {
             lines += info.labels.map { "  \($0)" }
         }
         add("Experimental", String(info.experimentalBuild))
+        if let registries = info.registryConfig, !registries.insecureRegistryCIDRs.isEmpty {
+            lines.append(" Insecure Registries:")
+            lines += registries.insecureRegistryCIDRs.map { "  \($0)" }
+        }
         add("Live Restore Enabled", String(info.liveRestoreEnabled))
         return lines.joined(separator: "\n") + "\n\n"
     }

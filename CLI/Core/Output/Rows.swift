@@ -18,7 +18,7 @@ package enum Rows {
     }
 
     /// One container. `now` is in seconds since 1970.
-    package static func container(_ container: ContainerSummary, truncates: Bool, now: Int64) -> JSONValue {
+    package static func container(_ container: ContainerSummary, truncates: Bool, now: Int64) -> Listing.Row {
         let names = container.names.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
         let shown = truncates ? names.filter { !$0.contains("/") } : names
         let labels = container.labels.sorted { $0.key < $1.key }
@@ -38,8 +38,8 @@ package enum Rows {
         add("Mounts", container.mounts.map { mount($0, truncates: truncates) }.joined(separator: ","))
         add("LocalVolumes", String(container.mounts.filter { $0.driver == "local" }.count))
         add("Networks", container.networkSettings.networks.keys.sorted().joined(separator: ","))
-        row.append(JSONMember(name: "Label", value: .object(labels.map { JSONMember(name: $0.key, value: .string($0.value)) })))
-        return .object(row)
+        row.append(JSONMember(name: "Platform", value: .null))
+        return Listing.Row(.object(row), labels: container.labels)
     }
 
     private static func image(_ container: ContainerSummary, truncates: Bool) -> String {
@@ -115,7 +115,7 @@ package enum Rows {
     }
 
     /// One row for every name of an image, or one for an image without names.
-    package static func image(_ image: ImageSummary, truncates: Bool, digests: Bool, now: Int64) -> [JSONValue] {
+    package static func image(_ image: ImageSummary, truncates: Bool, digests: Bool, now: Int64) -> [Listing.Row] {
         var names: [(repository: String, tag: String, digest: String)] = []
         var repositoryDigests: [String: [String]] = [:]
         for text in image.repoDigests {
@@ -135,11 +135,11 @@ package enum Rows {
         }
         if names.isEmpty { names = [("<none>", "<none>", "<none>")] }
         return names.map { name in
-            .row([
+            Listing.Row([
                 ("Repository", name.repository), ("Tag", name.tag), ("Digest", name.digest), ("ID", truncates ? short(image.id) : image.id),
                 ("CreatedSince", HumanTime.describe(seconds: now - image.created) + " ago"), ("CreatedAt", LocalTime.listing(seconds: image.created)),
                 ("Size", HumanSize.describe(image.size)), ("Containers", image.containers < 0 ? "N/A" : String(image.containers)),
-                ("SharedSize", image.sharedSize < 0 ? "N/A" : HumanSize.describe(image.sharedSize)), ("UniqueSize", "N/A"), ("VirtualSize", HumanSize.describe(image.size)),
+                ("SharedSize", image.sharedSize < 0 ? "N/A" : HumanSize.describe(image.sharedSize)), ("UniqueSize", "N/A"), ("VirtualSize", ByteSize.describe(image.size)),
             ])
         }
     }
@@ -156,11 +156,11 @@ package enum Rows {
     }
 
     /// One network.
-    package static func network(_ network: NetworkResource, truncates: Bool) -> JSONValue {
-        .row([
+    package static func network(_ network: NetworkResource, truncates: Bool) -> Listing.Row {
+        Listing.Row([
             ("ID", truncates ? short(network.id) : network.id), ("Name", network.name), ("Driver", network.driver), ("Scope", network.scope),
             ("IPv4", network.enableIPv4 ? "true" : "false"), ("IPv6", network.enableIPv6 ? "true" : "false"), ("Internal", network.isInternal ? "true" : "false"),
-            ("Labels", network.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")), ("CreatedAt", network.created),
+            ("Labels", network.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")), ("CreatedAt", LocalTime.utc(network.created)),
         ])
     }
 

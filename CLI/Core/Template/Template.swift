@@ -10,13 +10,14 @@ package struct Template: Sendable {
     /// Reads a template.
     /// - Throws: `invalidArgument` with Go's words where it is not one.
     package init(parsing text: String) throws(Fault) {
-        do { nodes = try TemplateParser.parse(text) } catch { throw Fault(.invalidArgument, "template parsing error: \(error.reason)") }
+        nodes = try TemplateParser.parse(text)
     }
 
     /// What the template prints for `value`.
+    /// - Parameter labels: what `.Label "key"` finds; a method in docker, so no member of the value.
     /// - Throws: `invalidArgument` for a field that does not exist or a function used wrongly.
-    package func render(_ value: JSONValue) throws(Fault) -> String {
-        var evaluation = TemplateEvaluation(root: value)
+    package func render(_ value: JSONValue, labels: [String: String]? = nil) throws(Fault) -> String {
+        var evaluation = TemplateEvaluation(root: value, labels: labels)
         try evaluation.run(nodes, dot: value)
         return evaluation.output
     }
@@ -27,7 +28,12 @@ struct TemplateEvaluation {
     private(set) var output = ""
     private var variables: [(name: String, value: JSONValue)]
 
-    init(root: JSONValue) { variables = [("", root)] }
+    private let labels: [String: String]?
+
+    init(root: JSONValue, labels: [String: String]?) {
+        variables = [("", root)]
+        self.labels = labels
+    }
 
     mutating func run(_ nodes: [TemplateNode], dot: JSONValue) throws(Fault) {
         for node in nodes {
@@ -95,10 +101,7 @@ struct TemplateEvaluation {
         if let piped { arguments.append(piped) }
         guard let head = command.first else { return .null }
         if case .function(let name) = head { return try TemplateFunctions.call(name, arguments) }
-        // `.Label "x"` is a method in docker: here a member that is an object takes its argument as a key.
-        if case .field(let names) = head, !names.isEmpty, let argument = arguments.first {
-            return try self.value(head, dot).member(argument.goText) ?? .string("")
-        }
+        if let labels, case .field(["Label"]) = head, arguments.count == 1 { return .string(labels[arguments[0].goText] ?? "") }
         guard arguments.isEmpty else { throw Fault(.invalidArgument, "template: :1: can't give argument to non-function") }
         return try self.value(head, dot)
     }

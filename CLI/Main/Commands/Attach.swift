@@ -14,7 +14,7 @@ extension Commands {
             let code = context.forEach(arguments.positional) { (name) throws(Fault) in
                 try context.client.perform(Request("POST", "/containers/\(percentEncoded(name))/start"))
             }
-            if code != 0 { Output.error("failed to start containers: \(arguments.positional.joined(separator: ", "))") }
+            if code != 0 { Output.error("Error: failed to start containers: \(arguments.positional.joined(separator: ", "))") }
             return code
         }
         guard arguments.positional.count == 1 else { throw Fault(.invalidArgument, "you cannot start and attach multiple containers at once") }
@@ -34,9 +34,9 @@ extension Commands {
     static func attach(_ context: Context) throws(Fault) -> Int32 {
         let arguments = context.arguments
         let container = try inspectContainer(context, arguments.positional[0])
-        if container.state.paused { throw Fault(.conflict, "cannot attach to a paused container, unpause it first") }
-        if container.state.restarting { throw Fault(.conflict, "cannot attach to a restarting container, wait until it is running") }
-        guard container.state.running else { throw Fault(.conflict, "cannot attach to a stopped container, start it first") }
+        if container.state.paused { throw Fault(.conflict, "You cannot attach to a paused container, unpause it first") }
+        if container.state.restarting { throw Fault(.conflict, "You cannot attach to a restarting container, wait until it is running") }
+        guard container.state.running else { throw Fault(.conflict, "You cannot attach to a stopped container, start it first") }
         let stdin = !arguments.bool("no-stdin") && container.config.openStdin
         try TerminalCheck.require(tty: container.config.tty, stdin: stdin)
         let keys = arguments.string("detach-keys")
@@ -132,20 +132,17 @@ private struct ExecSession {
         let raw = tty && stdin && Terminal.isTerminal(STDIN_FILENO)
         let settings = raw ? try Terminal.makeRaw(STDIN_FILENO) : nil
         defer { if let settings { Terminal.restore(settings) } }
-        if tty { resize() }
+        if tty { Resizing.first { resize() } }
         var plan = Session.Plan()
         plan.forwardsStdin = stdin
         plan.isTerminal = tty
         plan.detachKeys = raw ? keys : nil
-        plan.onResize = resize
+        plan.onResize = { resize() }
         if case .detached = try Session(stream, signals: signals, plan: plan).run() { return 0 }
         let result: ExecInspect = try client.call(Request("GET", "/exec/\(id)/json"))
         return Int32(truncatingIfNeeded: result.exitCode ?? 0)
     }
 
-    private func resize() {
-        guard let size = Terminal.size(STDOUT_FILENO) else { return }
-        // An exec that has just exited has no window any more.
-        try? client.perform(Request("POST", "/exec/\(id)/resize", query: [("h", String(size.height)), ("w", String(size.width))]))
-    }
+    @discardableResult
+    private func resize() -> Bool { Resizing.perform(client, "/exec/\(id)/resize") }
 }

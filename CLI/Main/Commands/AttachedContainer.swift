@@ -48,12 +48,12 @@ struct AttachedContainer {
         let raw = isTerminal && forwardsStdin && Terminal.isTerminal(STDIN_FILENO)
         let settings = raw ? try Terminal.makeRaw(STDIN_FILENO) : nil
         defer { if let settings { Terminal.restore(settings) } }
-        if isTerminal { resize() }
+        if isTerminal { Resizing.first { resize() } }
         var plan = Session.Plan()
         plan.forwardsStdin = forwardsStdin
         plan.isTerminal = isTerminal
         plan.detachKeys = raw ? keys : nil
-        plan.onResize = resize
+        plan.onResize = { resize() }
         plan.onSignal = { signal in
             // The container may have exited a moment ago; then there is nobody to tell.
             try? client.perform(Request("POST", "/containers/\(id)/kill", query: [("signal", SignalName.of(signal))]))
@@ -66,9 +66,28 @@ struct AttachedContainer {
         }
     }
 
-    private func resize() {
-        guard let size = Terminal.size(STDOUT_FILENO) else { return }
-        // A container that has just exited has no window any more.
-        try? client.perform(Request("POST", "/containers/\(id)/resize", query: [("h", String(size.height)), ("w", String(size.width))]))
+    @discardableResult
+    private func resize() -> Bool {
+        Resizing.perform(client, "/containers/\(id)/resize")
+    }
+}
+
+/// Tells the engine the size of the user's window.
+enum Resizing {
+    /// Whether it worked: a process that has just exited, or not quite begun, has no window.
+    static func perform(_ client: EngineClient, _ path: String) -> Bool {
+        guard let size = Terminal.size(STDOUT_FILENO) else { return true }
+        let request = Request("POST", path, query: [("h", String(size.height)), ("w", String(size.width))])
+        do throws(Fault) { try client.perform(request) } catch { return false }
+        return true
+    }
+
+    /// The size at the beginning: an engine may answer before the process has its terminal, so a
+    /// refusal is tried again ten times within half a second.
+    static func first(_ resize: () -> Bool) {
+        for attempt in 1...10 {
+            if resize() { return }
+            usleep(useconds_t(attempt * 10_000))
+        }
     }
 }

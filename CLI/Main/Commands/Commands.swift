@@ -7,7 +7,7 @@ enum Commands {
     /// Carries out the verb of `context`.
     static func run(_ context: Context) throws(Fault) -> Int32 {
         switch context.action {
-        case .run: runContainer(context)
+        case .run: try runContainer(context)
         case .create: try createContainer(context)
         case .start: try start(context)
         case .stop: try stop(context)

@@ -100,7 +100,7 @@ extension Commands {
             let created = Timestamp(seconds: item.created).description
             let since = item.created <= 0 ? "N/A" : HumanTime.describe(seconds: now - item.created) + " ago"
             let by = item.createdBy.replacing("\t", with: " ").trimmed
-            return .row([
+            return Listing.Row([
                 ("ID", truncates ? Rows.short(item.id) : item.id), ("CreatedSince", human ? since : created), ("CreatedAt", created),
                 ("CreatedBy", truncates ? by.ellipsized(45) : by), ("Size", human ? HumanSize.describe(item.size) : String(item.size)), ("Comment", item.comment),
             ])

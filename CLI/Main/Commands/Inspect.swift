@@ -29,7 +29,8 @@ extension Commands {
         let size = kinds.contains(.container) && arguments.bool("size")
         var format = arguments.string("format")
         if format == "json" { format = "{{json .}}" }
-        let template = format.isEmpty ? nil : try Template(parsing: format)
+        let template: Template?
+        do throws(Fault) { template = format.isEmpty ? nil : try Template(parsing: format) } catch { throw templateFault(error) }
         var found: [[UInt8]] = []
         var failures: [String] = []
         for name in arguments.positional {
@@ -38,7 +39,12 @@ extension Commands {
                 continue
             }
             guard let template, let bytes = found.last else { continue }
-            Output.line(try template.render(try JSON.decode(JSONValue.self, from: bytes)))
+            let value = try JSON.decode(JSONValue.self, from: bytes)
+            do throws(Fault) { Output.line(try template.render(value)) } catch {
+                // docker's inspectors print the line that they could not fill.
+                Output.line("")
+                throw templateFault(error)
+            }
         }
         if template == nil {
             let document = Array("[".utf8) + Array(found.joined(separator: [UInt8(ascii: ",")])) + Array("]".utf8)
@@ -47,6 +53,8 @@ extension Commands {
         for failure in failures { Output.error(failure) }
         return failures.isEmpty ? 0 : 1
     }
+
+    private static func templateFault(_ error: Fault) -> Fault { Fault(error.kind, "template parsing error: \(error.reason)") }
 
     /// The first kind that knows the name.
     private static func object(_ context: Context, _ name: String, _ kinds: [Inspectable], size: Bool, isOneKind: Bool) throws(Fault) -> [UInt8] {

@@ -9,32 +9,25 @@ import OCISpec
 // run and create.
 extension Commands {
     static func createContainer(_ context: Context) throws(Fault) -> Int32 {
-        do throws(Fault) {
-            let options = try ContainerOptions(context.arguments)
-            Output.line(try create(context, options))
-            return 0
-        } catch { return helpful(error, "create", code: 1) }
+        let options: ContainerOptions
+        do throws(Fault) { options = try ContainerOptions(context.arguments) } catch { return helpful(error, "create", code: 125) }
+        Output.line(try create(context, options))
+        return 0
     }
 
-    static func runContainer(_ context: Context) -> Int32 {
+    static func runContainer(_ context: Context) throws(Fault) -> Int32 {
         let arguments = context.arguments
-        do throws(Fault) {
-            let isDetached = arguments.bool("detach")
-            if isDetached, !arguments.strings("attach").isEmpty {
-                throw Fault(.invalidArgument, "conflicting options: cannot specify both --attach and --detach")
-            }
-            let options = try ContainerOptions(arguments, isDetached: isDetached)
-            if !isDetached { try TerminalCheck.require(tty: options.request.config.tty, stdin: options.request.config.attachStdin) }
-            let id = try create(context, options)
-            if isDetached { return try runDetached(context, id) }
-            return try RunSession(context: context, options: options, id: id).run()
-        } catch {
-            if error.reason == TerminalCheck.reason {
-                Output.error(error.reason)
-                return 1
-            }
-            return helpful(error, "run", code: ExitCode.of(startFailure: error.description))
+        let isDetached = arguments.bool("detach")
+        let options: ContainerOptions
+        do throws(Fault) { options = try ContainerOptions(arguments, isDetached: isDetached) } catch { return helpful(error, "run", code: 125) }
+        if isDetached, !arguments.strings("attach").isEmpty {
+            throw Fault(.invalidArgument, "conflicting options: cannot specify both --attach and --detach")
         }
+        if !isDetached { try TerminalCheck.require(tty: options.request.config.tty, stdin: options.request.config.attachStdin) }
+        do throws(Fault) {
+            let id = try create(context, options)
+            return try isDetached ? runDetached(context, id) : RunSession(context: context, options: options, id: id).run()
+        } catch { return helpful(error, "run", code: ExitCode.of(startFailure: error.description)) }
     }
 
     private static func runDetached(_ context: Context, _ id: String) throws(Fault) -> Int32 {
@@ -103,11 +96,9 @@ enum ExitCode {
 
 /// `-it` needs a terminal to read from.
 enum TerminalCheck {
-    static let reason = "the input device is not a TTY"
-
     static func require(tty: Bool, stdin: Bool) throws(Fault) {
         guard tty, stdin, !Terminal.isTerminal(STDIN_FILENO) else { return }
-        throw Fault(.invalidArgument, reason)
+        throw Fault(.invalidArgument, "the input device is not a TTY")
     }
 }
 
