@@ -114,12 +114,18 @@ extension ContainerService {
         switch exec.phase {
         case .created, .starting: break
         case .running(let pid):
-            answer.running = true
+            // Its stream may have ended before the event of its exit has come, and clients ask at
+            // the end of the stream: its supervisor knows by then.
+            let code = await exitCode(id, container)
+            answer.running = code == nil
+            answer.exitCode = code
+            answer.canRemove = code != nil
             answer.pid = pid
         case .ended(let code):
             answer.exitCode = code
             answer.canRemove = true
         }
+        answer.detachKeys = exec.request.detachKeys
         answer.openStdin = exec.request.attachStdin
         answer.openStdout = exec.request.attachStdout
         answer.openStderr = exec.request.attachStderr
@@ -129,6 +135,18 @@ extension ContainerService {
         answer.processConfig.privileged = exec.request.privileged
         answer.processConfig.user = exec.request.user
         return answer
+    }
+
+    /// What the shim says an exec returned; nil while it runs, and where the shim does not answer.
+    private func exitCode(_ id: String, _ container: Container) async -> Int? {
+        guard let shim = container.shim,
+            let outcome = try? await shim.request(.execStatus(ShimRequest.ExecReference(exec: id))),  // The shim has gone: its event tells.
+            case .exec(let status) = outcome
+        else {
+            guard case .ended(let code)? = container.exec(id)?.phase else { return nil }
+            return code
+        }
+        return status.exitCode.map { Int($0) }
     }
 
     /// Sets the size of an exec's terminal.

@@ -52,7 +52,7 @@ extension Routes {
         }
     }
 
-    private static func contentType(tty: Bool, _ version: APIVersion) -> String {
+    static func contentType(tty: Bool, _ version: APIVersion) -> String {
         tty || version < multiplexedSince ? MediaTypes.rawStream : MediaTypes.multiplexedStream
     }
 

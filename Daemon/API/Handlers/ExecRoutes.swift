@@ -2,6 +2,7 @@
 import Containers
 import EngineAPI
 import Faults
+import Linux
 
 extension Routes {
     static func execs(_ services: Services) -> [Route] {
@@ -31,8 +32,32 @@ extension Routes {
         let id = request.parameter("id")
         let exec = try await containers.execInspect(id)
         let keys = try DetachKeys(parsing: exec.detachKeys)
-        guard let session = try await containers.execStart(id, request: options) else { return .empty(200) }
-        return hijack(session, request: request, forwardsInput: exec.openStdin, keys: keys)
+        do throws(Fault) {
+            guard let session = try await containers.execStart(id, request: options) else { return .empty(200) }
+            return hijack(session, request: request, forwardsInput: exec.openStdin, keys: keys)
+        } catch {
+            // Who attaches learns from the stream that the command cannot be run, and from the exec's
+            // exit code (126, 127) how a shell would put it; docker's client looks for both there.
+            guard error.kind == .commandNotFound || error.kind == .commandNotExecutable, !options.detach else { throw error }
+            return try last(words: "\(error)\r\n", tty: exec.processConfig.tty, request)
+        }
+    }
+
+    /// A hijack whose stream is a text and its end.
+    private static func last(words: String, tty: Bool, _ request: Request) throws(Fault) -> Response {
+        let bytes = tty ? Array(words.utf8) : StreamFraming.frame(.stdout, Array(words.utf8))
+        do throws(Errno) {
+            let ends = try UnixSocket.pair().split()
+            let theirs = FileDescriptor(owning: ends.right)
+            let mine = FileDescriptor(owning: ends.left)
+            try theirs.writeAll(bytes)
+            return .hijack(
+                Hijack(
+                    stream: mine.release(), backlog: nil, contentType: contentType(tty: tty, request.version), forwardsInput: false,
+                    detachKeys: nil))
+        } catch {
+            throw Fault(.failed, error.description, errno: error.rawValue, trail: ["make a stream"])
+        }
     }
 }
 

@@ -221,9 +221,9 @@ def test_an_image_in_use_is_not_removed(engine, client):
 
 def test_events_tell_the_story(engine, client):
     begin = str(int(time.time()) - 1)
-    assert engine.command_of(client, "run", "--rm", "--name", "story", "busybox", "sh", "-c", "exit 2").code == 2
-    wait_until("it is gone", lambda: engine.ok("ps", "-aq", "--filter", "name=story") == "")
-    told = engine.ok("events", "--since", begin, "--until", str(int(time.time()) + 1), "--filter", "container=story", "--format", "{{.Action}}", client=client)
+    assert engine.command_of(client, "run", "--rm", "--name", f"story-{client}", "busybox", "sh", "-c", "exit 2").code == 2
+    wait_until("it is gone", lambda: engine.ok("ps", "-aq", "--filter", f"name=story-{client}") == "")
+    told = engine.ok("events", "--since", begin, "--until", str(int(time.time()) + 1), "--filter", f"container=story-{client}", "--format", "{{.Action}}", client=client)
     actions = [a for a in told.splitlines() if a in ("create", "attach", "start", "die", "destroy")]
     assert actions == ["create", "attach", "start", "die", "destroy"], told
 
