@@ -1,8 +1,10 @@
 // Added owns the processes that exec puts into a running container.
 import CLinux
+import Cgroups
 import Faults
 import Linux
 import OCISpec
+import Seccomp
 
 package struct ExecRequest {
     package var process: RuntimeSpec.Process
@@ -42,22 +44,26 @@ extension Container {
         let ends = try attempt("make handshake socket") { () throws(Errno) in try UnixSocket.pair().split() }
         let console = try request.options.openConsoleSocket(hasTerminal: request.process.terminal ?? false)
         let kinds = NamespaceSet(rawValue: record.namespaces)
-        let cgroupFiles = try cgroup?.openJoinFiles() ?? []
+        let entrance = try CgroupChoice.open(record.cgroup)?.entrance()
+        let cgroup = entrance.cloneDescriptor
+        let filter = try configuration.linux?.seccomp.map { profile throws(Fault) in
+            try SeccompFilter.compile(profile, cacheDirectory: store.filterCache)
+        }
         try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
         if kinds.contains(.pid) {
             try attempt("join pid namespace") { () throws(Errno) in try Namespaces.enter(.pid, of: target) }
         }
-        let side = try attempt("clone") { () throws(Errno) in try Clone.fork() }
+        let side = try attempt("clone") { () throws(Errno) in try Clone.fork(into: cgroup) }
         guard case .parent(let pid, let pidfd) = side else {
             close(ends.left)
             let added = AddedInit(
-                process: request.process, options: request.options, id: record.id, kinds: kinds, target: target, cgroupFiles: cgroupFiles,
-                filter: nil, consoleSocket: console, personality: configuration.linux?.personality,
+                process: request.process, options: request.options, id: record.id, kinds: kinds, target: target, entrance: entrance,
+                filter: filter, consoleSocket: console, personality: configuration.linux?.personality,
                 socket: HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)))
             added.run()
         }
         close(ends.right)
-        for number in cgroupFiles + [console ?? -1] where number >= 0 { close(number) }
+        if let console { close(console) }
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: ends.left))
         return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request)
     }

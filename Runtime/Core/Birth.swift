@@ -10,6 +10,8 @@ struct Birth {
     let plan: NamespacePlan
     /// Descriptors in the order of `plan.joined`.
     let joined: [CInt]
+    /// The v2 cgroup that init is born in.
+    let cgroup: CInt?
 
     /// Whether a process in between is needed.
     var needsStage: Bool { plan.path(of: .user) != nil }
@@ -47,7 +49,7 @@ struct Birth {
         }
         try enter(.pid, "pid")
         try makeTimeNamespace()
-        let side = try attempt("clone init") { () throws(Errno) in try Clone.fork(namespaces: plan.cloned) }
+        let side = try attempt("clone init") { () throws(Errno) in try Clone.fork(namespaces: plan.cloned, into: cgroup) }
         guard case .parent = side else { return side }
         for (home, kind) in [(homes.pid, NamespaceSet.pid), (homes.time, NamespaceSet.time)] {
             guard let home else { continue }
@@ -90,7 +92,7 @@ struct Birth {
             }
             try enter(.pid, "pid")
             try makeTimeNamespace()
-            let side = try attempt("clone init") { () throws(Errno) in try Clone.fork(namespaces: plan.cloned, sibling: true) }
+            let side = try attempt("clone init") { () throws(Errno) in try Clone.fork(namespaces: plan.cloned, sibling: true, into: cgroup) }
             guard case .parent(let child, _) = side else { return side }
             // The runtime that does not hear it is gone, and init will see that.
             try? socket.send(.warning(String(child)))

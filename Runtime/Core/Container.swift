@@ -1,5 +1,6 @@
 // Container owns what can be done to one that exists: start, kill, pause, resume, delete.
 import CLinux
+import Cgroups
 import Faults
 import Linux
 import OCISpec
@@ -17,14 +18,17 @@ package struct Container {
         record = try store.record(id)
     }
 
-    var cgroup: ContainerCgroup? { record.cgroupPath.map { ContainerCgroup(path: $0) } }
+    private func cgroup() throws(Fault) -> (any CgroupManager)? { try CgroupChoice.open(record.cgroup) }
 
     /// What the kernel says about it now.
-    package var status: RuntimeStatus { record.status(isFrozen: { cgroup?.isFrozen ?? false }) }
+    package var status: RuntimeStatus { 
+        // A cgroup that cannot be asked is not known to be frozen.
+        record.status(isFrozen: { ((try? cgroup()?.isFrozen()) ?? nil) ?? false })
+    }
 
     /// Its processes, as the host sees them.
     package func processes() throws(Fault) -> [pid_t] {
-        if let cgroup { return try cgroup.processes() }
+        if let cgroup = try cgroup() { return try cgroup.processes() }
         return record.initProcess.map { [$0.pid] } ?? []
     }
 
@@ -76,10 +80,11 @@ package struct Container {
     }
 
     private func signalAll(_ number: CInt) throws(Fault) {
-        guard let cgroup else { return try signal(number, all: false) }
-        for pid in try cgroup.processes() where kill(pid, number) != 0 && Errno.current != .noProcess {
-            throw Fault(Errno.current, "signal process \(pid)")
+        guard let cgroup = try cgroup() else {
+            if record.cgroup != nil { return }
+            return try signal(number, all: false)
         }
+        try cgroup.signalAll(number)
     }
 
     // MARK: - pause
@@ -90,14 +95,14 @@ package struct Container {
         case .created, .running: break
         case .creating, .stopped, .paused: throw Fault(.conflict, "container not running")
         }
-        guard let cgroup else { throw Fault(.unsupported, "pause needs a cgroup") }
-        try cgroup.freeze(true)
+        guard let cgroup = try cgroup() else { throw Fault(.unsupported, "pause needs a cgroup") }
+        try cgroup.freeze()
     }
 
     /// Lets them go on.
     package func resume() throws(Fault) {
         guard status == .paused else { throw Fault(.conflict, "container not paused") }
-        try cgroup?.freeze(false)
+        try cgroup()?.thaw()
     }
 
     // MARK: - delete
@@ -124,7 +129,7 @@ package struct Container {
 
     /// Kills everything in the container and waits until init is gone.
     private func end() throws(Fault) {
-        if let cgroup { try cgroup.killAll() }
+        try cgroup()?.signalAll(SIGKILL)
         guard let process = record.initProcess else { return }
         do throws(Errno) {
             let pidfd = try Pidfd(pid: process.pid)
@@ -143,7 +148,8 @@ package struct Container {
     package func destroy() throws(Fault) {
         var failure: Fault?
         do throws(Fault) {
-            try cgroup?.killAll()
+            let cgroup = try cgroup()
+            try cgroup?.signalAll(SIGKILL)
             try cgroup?.remove()
         } catch { failure = error }
         do throws(Fault) {

@@ -1,5 +1,6 @@
 // ContainerRecord owns what is kept on disk about a container. Its status is not among it: that
 // is asked of the kernel each time, so a record cannot be wrong about it.
+import Cgroups
 import Faults
 import Linux
 import OCISpec
@@ -16,8 +17,8 @@ package struct ContainerRecord: Codable, Sendable {
     package let created: String
     package let owner: String
     package let annotations: [String: String]?
-    /// Beneath the root of the hierarchies; nil while there is none.
-    package let cgroupPath: String?
+    /// Where its cgroup is; nil where it has none.
+    let cgroup: CgroupRecord?
     /// The two kinds of hooks that run after create.
     let poststart: [RuntimeSpec.Hook]?
     let poststop: [RuntimeSpec.Hook]?

@@ -1,9 +1,11 @@
 // Creation owns the making of a container up to the point where it waits for start, and the
 // undoing of all of it when a step fails.
 import CLinux
+import Cgroups
 import Faults
 import Linux
 import OCISpec
+import Seccomp
 
 /// A container that was made by this process, which is the parent of its init.
 package struct CreatedContainer: ~Copyable {
@@ -51,11 +53,13 @@ package struct Creation {
     }
 
     private func makeLocked(waits: Bool, undo: inout Undo) throws(Fault) -> CreatedContainer {
-        let cgroup = try makeCgroup(undo: &undo)
-        var record = makeRecord(cgroup: cgroup)
+        let cgroup = try CgroupChoice.make(
+            plan.spec, id: plan.id, tolerates: options.toleratesNoCgroups, journal: journal)
+        undo.cgroup = cgroup
+        var record = makeRecord(cgroup: cgroup?.record)
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
-        let child = try clone(waits: waits, cgroup: cgroup, record: record, undo: &undo)
+        let child = try clone(waits: waits, entrance: try cgroup?.entrance(), record: record, undo: &undo)
         let process = Pidfd(owning: child.pidfd)
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: child.socket))
         try setUpFromOutside(child.pid, socket: socket)
@@ -68,15 +72,13 @@ package struct Creation {
         return CreatedContainer(record: record, initProcess: process, initPid: child.pid)
     }
 
-    private func makeRecord(cgroup: ContainerCgroup?) -> ContainerRecord {
+    private func makeRecord(cgroup: CgroupRecord?) -> ContainerRecord {
         ContainerRecord(
             id: plan.id, ociVersion: plan.spec.ociVersion, bundle: plan.bundle, rootfs: plan.rootPath, created: Clock.timestamp(),
-            owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroupPath: cgroup?.path,
+            owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup,
             poststart: plan.spec.hooks?.poststart, poststop: plan.spec.hooks?.poststop, namespaces: plan.namespaces.all.rawValue,
             initProcess: nil)
     }
-
-    private func makeCgroup(undo: inout Undo) throws(Fault) -> ContainerCgroup? { nil }
 
     // MARK: - Init
 
@@ -87,17 +89,19 @@ package struct Creation {
         let socket: CInt
     }
 
-    private func clone(waits: Bool, cgroup: ContainerCgroup?, record: ContainerRecord, undo: inout Undo) throws(Fault) -> Child {
+    private func clone(
+        waits: Bool, entrance: consuming CgroupEntrance?, record: ContainerRecord, undo: inout Undo
+    ) throws(Fault) -> Child {
         let ends = try attempt("make handshake socket") { () throws(Errno) in try UnixSocket.pair().split() }
         let gate = waits ? try StartGate.make(store.gatePath(plan.id)).release() : -1
-        let prepared = try prepareTrees(cgroup: cgroup)
+        let view = CgroupView(record.cgroup)
+        let prepared = try prepareTrees(view: view)
         let joined = try openNamespaces()
         let console = try options.openConsoleSocket(hasTerminal: plan.spec.process?.terminal ?? false)
         let filter = try compileFilter()
-        let cgroupFiles = try cgroup?.openJoinFiles() ?? []
         // From here to execve(2) nobody in the container may look into what is still the runtime.
         try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
-        let birth = Birth(plan: plan.namespaces, joined: joined)
+        let birth = Birth(plan: plan.namespaces, joined: joined, cgroup: entrance.cloneDescriptor)
         let side = try birth.clone()
         guard case .parent(let pid, let pidfd) = side else {
             close(ends.left)
@@ -106,11 +110,11 @@ package struct Creation {
             ContainerInit.run(
                 InitSettings(
                     plan: plan, options: options, socket: HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)),
-                    gate: waits ? FileDescriptor(owning: gate) : nil, joined: joined, cgroupFiles: cgroupFiles,
-                    cgroupView: cgroup?.view, prepared: prepared, filter: filter, consoleSocket: console, record: record))
+                    gate: waits ? FileDescriptor(owning: gate) : nil, joined: joined, entrance: entrance,
+                    cgroupView: view, prepared: prepared, filter: filter, consoleSocket: console, record: record))
         }
         undo.child = pid
-        for number in [ends.right, gate, console ?? -1] + joined + cgroupFiles where number >= 0 { close(number) }
+        for number in [ends.right, gate, console ?? -1] + joined where number >= 0 { close(number) }
         prepared.closeAll()
         return Child(pid: pid, pidfd: pidfd, socket: ends.left)
     }
@@ -126,7 +130,7 @@ package struct Creation {
 
     /// In a user namespace init may not reach the host's files; and mounts shared with the host
     /// must be copied where they are its peers.
-    private func prepareTrees(cgroup: ContainerCgroup?) throws(Fault) -> PreparedTrees {
+    private func prepareTrees(view: CgroupView?) throws(Fault) -> PreparedTrees {
         var trees = PreparedTrees()
         let isInUserNamespace = plan.namespaces.all.contains(.user)
         guard plan.hasOwnTree else { return trees }
@@ -146,7 +150,7 @@ package struct Creation {
             trees.devices[device.path] = (try? Mount.copy(device.path, recursive: false))?.release()
         }
         for mount in plan.mounts where mount.source == .cgroup {
-            for path in cgroup?.view?.paths ?? [] {
+            for path in view?.paths ?? [] {
                 trees.cgroups[path] = try within(mount.name) { () throws(Fault) in
                     let copy = try attempt("open \(path)") { () throws(Errno) in try Mount.copy(path, recursive: false) }
                     try Mounting.apply(mount, to: copy.rawValue, keepsLocked: false)
@@ -157,7 +161,10 @@ package struct Creation {
         return trees
     }
 
-    private func compileFilter() throws(Fault) -> SystemCallFilter? { nil }
+    private func compileFilter() throws(Fault) -> SeccompFilter? {
+        guard let profile = plan.spec.linux?.seccomp else { return nil }
+        return try SeccompFilter.compile(profile, cacheDirectory: store.filterCache)
+    }
 
     /// What the runtime has the right to do for init, and init in a user namespace has not.
     private func setUpFromOutside(_ pid: pid_t, socket: borrowing HandshakeSocket) throws(Fault) {
@@ -211,7 +218,7 @@ package struct Creation {
 struct Undo {
     let store: StateStore
     let id: String
-    var cgroup: ContainerCgroup?
+    var cgroup: (any CgroupManager)?
     var child: pid_t?
 
     init(store: StateStore, id: String) {

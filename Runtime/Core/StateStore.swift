@@ -16,6 +16,8 @@ package struct StateStore: Sendable {
 
     /// The directory of a container.
     func directory(_ id: String) -> String { "\(root)/\(id)" }
+    /// Compiled system call filters, shared by all containers.
+    var filterCache: String { "\(root)/.filters" }
     /// The socket on which its init waits.
     func gatePath(_ id: String) -> String { "\(root)/\(id)/start.sock" }
 

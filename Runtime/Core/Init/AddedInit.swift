@@ -1,9 +1,11 @@
 // AddedInit owns the way of an added process from clone3(2) to execve(2): into the namespaces of
 // a container that may be hostile, so nothing of the host may be open in it or readable from it.
 import CLinux
+import Cgroups
 import Faults
 import Linux
 import OCISpec
+import Seccomp
 
 struct AddedInit: ~Copyable {
     let process: RuntimeSpec.Process
@@ -12,8 +14,9 @@ struct AddedInit: ~Copyable {
     let kinds: NamespaceSet
     /// The container's init.
     let target: Pidfd
-    let cgroupFiles: [CInt]
-    let filter: SystemCallFilter?
+    /// The way into the container's cgroup.
+    let entrance: CgroupEntrance?
+    let filter: SeccompFilter?
     let consoleSocket: CInt?
     let personality: RuntimeSpec.Linux.Personality?
     let socket: HandshakeSocket
@@ -30,9 +33,7 @@ struct AddedInit: ~Copyable {
     private func becomeProgram() throws(Fault) -> Never {
         let goesOn = try attempt("wait for the runtime") { () throws(Errno) in try socket.waitForProceed() }
         guard goesOn else { _exit(1) }
-        for file in cgroupFiles {
-            try attempt("join cgroup") { () throws(Errno) in try call { CLinux.write(file, "0", 1) } }
-        }
+        try attempt("join cgroup") { () throws(Errno) in try entrance?.enter() }
         let entered = kinds.subtracting(.pid)
         if !entered.isEmpty {
             try attempt("join the container's namespaces") { () throws(Errno) in try Namespaces.enter(entered, of: target) }

@@ -2,9 +2,11 @@
 // the runtime itself that goes on in the child, so its settings are plain memory: nothing is
 // encoded, and nothing is executed again.
 import CLinux
+import Cgroups
 import Faults
 import Linux
 import OCISpec
+import Seccomp
 
 /// All that init needs, made before it was cloned.
 struct InitSettings: ~Copyable {
@@ -16,14 +18,24 @@ struct InitSettings: ~Copyable {
     var gate: FileDescriptor?
     /// Descriptors of the namespaces that are joined, in the plan's order.
     let joined: [CInt]
-    /// Files that put their writer into the cgroup (v1's `tasks`).
-    let cgroupFiles: [CInt]
+    /// The way into the container's cgroup.
+    let entrance: CgroupEntrance?
     let cgroupView: CgroupView?
     var prepared: PreparedTrees
-    let filter: SystemCallFilter?
+    let filter: SeccompFilter?
     /// The socket that gets the terminal's master end.
     let consoleSocket: CInt?
     let record: ContainerRecord
+}
+
+extension CgroupEntrance? {
+    /// The descriptor for clone3(2), where there is one.
+    var cloneDescriptor: CInt? {
+        switch self {
+        case .some(let entrance): entrance.cloneDescriptor
+        case .none: nil
+        }
+    }
 }
 
 extension FileDescriptor? {
@@ -92,11 +104,7 @@ struct ContainerInit: ~Copyable {
 
     /// Joins the cgroup first, since a cgroup namespace shows its maker's cgroup as the root.
     private func enterNamespaces() throws(Fault) {
-        for file in settings.cgroupFiles {
-            // `0` is the writer itself; with one thread the kernel then needs no lock over all
-            // processes, and so no waiting for a grace period.
-            try attempt("join cgroup") { () throws(Errno) in try call { CLinux.write(file, "0", 1) } }
-        }
+        try attempt("join cgroup") { () throws(Errno) in try settings.entrance?.enter() }
         for (joined, number) in zip(plan.namespaces.joined, settings.joined) where joined.kind != .pid {
             if joined.kind == .user && settings.options.hasJoinedUserNamespace { continue }
             let descriptor = FileDescriptor(owning: number)

@@ -5,10 +5,11 @@ import CLinux
 import Faults
 import Linux
 import OCISpec
+import Seccomp
 
 struct ProcessSetup {
     let process: RuntimeSpec.Process
-    let filter: SystemCallFilter?
+    let filter: SeccompFilter?
     /// Descriptors after the standard streams that the program gets.
     let preservedDescriptors: Int
     /// Descriptors that are needed until then, all close-on-exec.
@@ -136,7 +137,7 @@ struct ProcessSetup {
 
     private func loadFilter() throws(Fault) {
         guard let filter else { return }
-        try within("load seccomp filter") { () throws(Fault) in try filter.load() }
+        try attempt("load seccomp filter") { () throws(Errno) in _ = try filter.install() }
     }
 
     private func enterWorkingDirectory() throws(Fault) {
