@@ -125,6 +125,7 @@ let tests = [
 ]
 let daemonTests: [Target] = [
     unitTests("Archive", ["OCISpec", "Faults"]),
+    unitTests("Containers", ["EngineAPI", "EngineEvents", "EngineStore", "Lifecycle", "ShimProtocol", "Linux", "OCISpec", "Faults"]),
     unitTests("Content", ["Linux", "OCISpec", "Faults"]),
     unitTests("EngineEvents", ["EngineAPI"]),
     unitTests("EngineServer", ["EngineAPI", "Faults", "Linux", "CLinux"] + nio),

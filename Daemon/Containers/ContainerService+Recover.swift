@@ -17,7 +17,8 @@ extension ContainerService {
     /// was cut off, and starts what its policy wants. Every container is known when this returns;
     /// those that are started again may still be starting.
     package func recover() async {
-        for record in await records() {
+        let (records, unreadable) = await records()
+        for record in records {
             do throws(Fault) { try registry.reserve(record.name, for: record.id) } catch {
                 report("two records have one name", record.id, error)
             }
@@ -31,7 +32,7 @@ extension ContainerService {
         }
         let running = Set(registry.everything.filter { $0.record.isRunning }.map(\.id))
         await networks.reconcile(running: running)
-        await removeOrphans()
+        await removeOrphans(besides: unreadable)
         for container in registry.everything where RecoveryPlan.startsAgain(container.record) {
             container.mailbox.post { [self] in
                 await attempt("a container could not be started again", container.id) { [self] () async throws(Fault) in
@@ -52,24 +53,28 @@ extension ContainerService {
 
     // MARK: - Records
 
-    /// All records; one that cannot be read is told of and left alone.
-    private func records() async -> [ContainerRecord] {
+    /// All records, and the IDs of those that cannot be read: they are told of and left alone.
+    /// Nil where none at all could be.
+    private func records() async -> (records: [ContainerRecord], unreadable: Set<String>?) {
         var records: [ContainerID: ContainerRecord] = [:]
+        var unreadable: Set<String>? = []
         do throws(Fault) {
-            let documents = try await blocking { [store] () throws(Fault) in try store.all(.containers).map(\.document) }
-            for document in documents {
+            let documents = try await blocking { [store] () throws(Fault) in try store.all(.containers) }
+            for (key, document) in documents {
                 do throws(Fault) {
                     let record = try ContainerRecord(document: document)
                     records[record.id] = record
                 } catch {
-                    logger.error("a container's record cannot be read", metadata: ["error": "\(error)"])
+                    unreadable?.insert(key)
+                    logger.error("a container's record cannot be read", metadata: ["container": "\(key)", "error": "\(error)"])
                 }
             }
         } catch {
+            unreadable = nil
             logger.error("the containers' records cannot be read", metadata: ["error": "\(error)"])
         }
         for record in await salvaged(besides: Set(records.keys)) { records[record.id] = record }
-        return records.values.sorted { $0.created < $1.created }
+        return (records.values.sorted { $0.created < $1.created }, unreadable)
     }
 
     /// Containers whose record is lost but whose copy lies beside their files.
@@ -200,16 +205,17 @@ extension ContainerService {
 
     /// Removes directories of containers that nobody knows: their create was cut off before its
     /// record, or their removal after it.
-    private func removeOrphans() async {
+    private func removeOrphans(besides unreadable: Set<String>?) async {
+        guard let unreadable else { return }
         for name in await names(in: "\(configuration.execRoot)/containers") {
-            guard let id = ContainerID(name), (try? registry.find(name)) == nil else { continue }  // not found is what is looked for
+            guard let id = ContainerID(name), !unreadable.contains(name), (try? registry.find(name)) == nil else { continue }  // not found is what is looked for
             await attempt("an orphaned bundle could not be removed", id) { [self] () async throws(Fault) in
                 try await images.unmountRootfs(at: configuration.rootfs(name))
                 try await removeBundle(id)
             }
         }
         for name in await names(in: "\(configuration.dataRoot)/containers") {
-            guard let id = ContainerID(name), (try? registry.find(name)) == nil else { continue }  // as above
+            guard let id = ContainerID(name), !unreadable.contains(name), (try? registry.find(name)) == nil else { continue }  // as above
             await attempt("an orphaned container directory could not be removed", id) { [self] () async throws(Fault) in
                 try await images.removeRootfs(id)
                 try await removeFiles(id)
