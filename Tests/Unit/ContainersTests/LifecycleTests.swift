@@ -65,12 +65,15 @@ private func alive(_ phase: TaskPhase, lastExit: ExitRecord? = nil) -> ShimEvide
 }
 
 @Suite("States in words") struct StatusTextTests {
-    @Test("durations are said as docker says them", arguments: [
-        (0, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (60, "About a minute"), (180, "3 minutes"), (3_600, "About an hour"),
-        (7_200, "2 hours"), (86_400, "24 hours"), (86_400 * 3, "3 days"), (86_400 * 15, "2 weeks"), (86_400 * 70, "2 months"),
-        (86_400 * 800, "2 years"),
-    ])
-    func durations(_ seconds: Int64, _ text: String) { #expect(StatusText.duration(seconds) == text) }
+    @Test("durations are said as docker says them")
+    func durations() {
+        let said: [(Int64, String)] = [
+            (0, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (60, "About a minute"), (180, "3 minutes"),
+            (3_600, "About an hour"), (7_200, "2 hours"), (86_400, "24 hours"), (259_200, "3 days"), (1_296_000, "2 weeks"),
+            (6_048_000, "2 months"), (69_120_000, "2 years"),
+        ]
+        for (seconds, text) in said { #expect(StatusText.duration(seconds) == text) }
+    }
 
     @Test("phases are said as docker says them") func phases() {
         let now = then.adding(milliseconds: 5_000)
