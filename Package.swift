@@ -116,6 +116,7 @@ let daemon: [Target] = [
 // No root, seconds.
 let tests = [
     unitTests("Cgroups", ["Linux", "CLinux", "OCISpec", "Faults"]),
+    unitTests("CLICore", ["EngineAPI", "Flags", "OCISpec", "Faults"]),
     unitTests("EngineAPI", ["OCISpec", "Faults"]),
     unitTests("Faults"),
     unitTests("Flags"),

@@ -45,11 +45,11 @@ package struct Flag: Sendable {
     /// A flag that is on or off.
     package static func bool(
         _ name: String, short: Character? = nil, default fallback: Bool = false, aliases: [String] = [],
-        group: String? = nil, hidden: Bool = false, _ help: String
+        group: String? = nil, hidden: Bool = false, check: Check? = nil, _ help: String
     ) -> Flag {
         Flag(
             name: name, short: short, aliases: aliases, kind: .bool, valueName: "", fallback: fallback ? "true" : nil,
-            check: nil, help: help, group: group, hidden: hidden, candidates: .none)
+            check: check, help: help, group: group, hidden: hidden, candidates: .none)
     }
 
     /// A flag with one text.

@@ -29,7 +29,9 @@ extension Flag {
         switch kind {
         case .bool:
             let parsed = Number.bool(value)
-            return .init(value: parsed.value.map { $0 ? "true" : "false" }, error: parsed.error)
+            guard let on = parsed.value else { return .init(error: parsed.error) }
+            if on, let error = check?("true") { return .init(error: error) }
+            return .init(value: on ? "true" : "false")
         case .signed(let bits):
             if let error = Number.signed(value, bits: bits).error { return .init(error: error) }
         case .unsigned(let bits):

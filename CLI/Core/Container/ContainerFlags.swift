@@ -68,7 +68,7 @@ package enum ContainerFlags {
 
     private static var network: [Flag] {
         [
-            .list("network", value: "network", aliases: ["net"], candidates: .command("cais network ls --format '{{.Name}}'"), "Connect a container to a network"),
+            .list("network", value: "network", aliases: ["net"], candidates: .command("cais network ls --format '{{.Name}}'"), check: NetworkFlags.problem, "Connect a container to a network"),
             .list("publish", short: "p", "Publish a container's port(s) to the host"),
             .bool("publish-all", short: "P", "Publish all exposed ports to random ports"),
             .list("expose", "Expose a port or a range of ports"),
@@ -148,7 +148,7 @@ package enum ContainerFlags {
             "health-timeout", "isolation", "link", "link-local-ip", "storage-opt", "volume-driver", "volumes-from", "cpu-count", "cpu-percent",
             "io-maxbandwidth", "io-maxiops", "kernel-memory",
         ].map { .string($0, hidden: true, check: refuse, "Not served by this engine") }
-            + [.bool("init", hidden: true, "Not served by this engine"), .bool("use-api-socket", hidden: true, "Not served by this engine")]
+            + ["init", "use-api-socket"].map { .bool($0, hidden: true, check: refuse, "Not served by this engine") }
     }
 }
 
@@ -182,7 +182,13 @@ enum Checks {
 
     static func address(_ text: String) -> String? { IPText.isAddress(text) ? nil : "IP address is not correctly formatted: \(text)" }
 
-    static func sysctl(_ text: String) -> String? { text.contains("=") ? nil : "sysctl '\(text)' is not in the form name=value" }
+    /// Only what belongs to a namespace of the container may be set; docker's list.
+    static func sysctl(_ text: String) -> String? {
+        let name = text.cut("=").before
+        let known = ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"].contains { "kernel.\($0)" == name }
+        let isNamespaced = known || name.hasPrefix("net.") || name.hasPrefix("fs.mqueue.")
+        return text.contains("=") && isNamespaced ? nil : "sysctl '\(text)' is not allowed"
+    }
 
     static func extraHost(_ text: String) -> String? {
         guard let mark = text.firstIndex(where: { $0 == "=" || $0 == ":" }) else { return "bad format for add-host: \(quoted(text))" }

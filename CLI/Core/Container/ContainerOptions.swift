@@ -17,6 +17,10 @@ package struct ContainerOptions: Sendable {
     /// Reads flags and arguments.
     /// - Throws: `invalidArgument` in docker's words for values that do not fit together.
     package init(_ arguments: Arguments, isDetached: Bool = false) throws(Fault) {
+        let pull = arguments.string("pull")
+        guard ["missing", "never", "always"].contains(pull) else {
+            throw Fault(.invalidArgument, "invalid pull option: '\(pull)': must be one of \"always\", \"missing\" or \"never\"")
+        }
         name = arguments.string("name")
         platform = arguments.string("platform")
         var request = ContainerCreateRequest()
@@ -100,8 +104,8 @@ package struct ContainerOptions: Sendable {
 
     private static func describeSecurity(_ arguments: Arguments, _ host: inout HostConfig) throws(Fault) {
         host.privileged = arguments.bool("privileged")
-        host.capAdd = list(arguments, "cap-add")
-        host.capDrop = list(arguments, "cap-drop")
+        host.capAdd = CapabilityFlags.names(arguments.strings("cap-add"))
+        host.capDrop = CapabilityFlags.names(arguments.strings("cap-drop"))
         host.readonlyRootfs = arguments.bool("read-only")
         let sysctls = EnvironmentFiles.map(arguments.strings("sysctl"))
         host.sysctls = sysctls.isEmpty ? nil : sysctls
@@ -123,7 +127,7 @@ package struct ContainerOptions: Sendable {
         if option == "no-new-privileges" { return option }
         var (key, value) = option.cut("=")
         if value == nil { (key, value) = option.cut(":") }
-        guard let value, !value.isEmpty else { throw Fault(.invalidArgument, "invalid --security-opt: \(quoted(option))") }
+        guard let value, !value.isEmpty else { throw Fault(.invalidArgument, "Invalid --security-opt: \(quoted(option))") }
         guard key == "seccomp", value != "unconfined", value != "builtin" else { return option }
         let bytes: [UInt8]
         do throws(Errno) { bytes = try Files.read(value, limit: 4 << 20) } catch {
@@ -161,7 +165,7 @@ package struct ContainerOptions: Sendable {
         host.blkioDeviceReadIOps = try rates(arguments, "device-read-iops", bytes: false)
         host.blkioDeviceWriteIOps = try rates(arguments, "device-write-iops", bytes: false)
         host.devices = arguments.strings("device").compactMap { DeviceFlags.mapping($0) }
-        host.ulimits = try arguments.strings("ulimit").map { (text) throws(Fault) in try UlimitFlag.parse(text) }
+        host.ulimits = try UlimitFlag.all(arguments.strings("ulimit"))
     }
 
     private static func describeMounts(_ arguments: Arguments, _ request: inout ContainerCreateRequest) throws(Fault) {

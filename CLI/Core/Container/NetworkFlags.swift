@@ -4,6 +4,11 @@ import Flags
 
 /// `--network` with its options, and the flags that say more about the first network.
 enum NetworkFlags {
+    static func problem(_ text: String) -> String? {
+        do throws(Fault) { _ = try endpoint(text) } catch { return error.reason }
+        return nil
+    }
+
     /// The first network's name, which is also the network mode.
     static func mode(_ arguments: Arguments) -> String {
         guard let first = arguments.strings("network").first else { return "default" }

@@ -50,7 +50,9 @@ package enum PortSpec {
     package static func expose(_ text: String, into ports: inout Ports) throws(Fault) {
         guard !text.contains(":") else { throw Fault(.invalidArgument, "invalid port format for --expose: \(text)") }
         let (port, proto) = try self.proto(text, text)
-        guard let range = range(port) else { throw Fault(.invalidArgument, "invalid range format for --expose: \(text)") }
+        guard let range = range(port) else {
+            throw Fault(.invalidArgument, "invalid range format for --expose: \(text), error: strconv.ParseUint: parsing \(quoted(port)): invalid syntax")
+        }
         for port in range { ports.exposed.insert("\(port)/\(proto)") }
     }
 

@@ -29,6 +29,16 @@ enum UlimitFlag {
         return nil
     }
 
+    /// One limit for each name, the last one given, in the order of names.
+    static func all(_ texts: [String]) throws(Fault) -> [Ulimit] {
+        var limits: [String: Ulimit] = [:]
+        for text in texts {
+            let limit = try parse(text)
+            limits[limit.name] = limit
+        }
+        return limits.values.sorted { $0.name < $1.name }
+    }
+
     static func parse(_ text: String) throws(Fault) -> Ulimit {
         let (name, value) = text.cut("=")
         guard let value else { throw Fault(.invalidArgument, "invalid ulimit argument: \(text)") }
@@ -114,6 +124,18 @@ enum DeviceFlags {
             device.rate = rate
         }
         return device
+    }
+}
+
+/// `--cap-add` and `--cap-drop`.
+enum CapabilityFlags {
+    /// Names in full, each once, in order; nil for none. What wins is the engine's to decide.
+    static func names(_ words: [String]) -> [String]? {
+        let names = Set(words.map { word in
+            let name = word.trimmed.uppercased()
+            return name == "ALL" || name.hasPrefix("CAP_") ? name : "CAP_" + name
+        })
+        return names.isEmpty ? nil : names.sorted()
     }
 }
 

@@ -26,7 +26,7 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     /// Reads the text of `-H`, CAIS_HOST or DOCKER_HOST.
     /// - Throws: `invalidArgument` for a scheme or port that means nothing.
     package init(parsing text: String) throws(Fault) {
-        let trimmed = text.hasSuffix("/") && text != "/" && text.hasPrefix("tcp://") ? String(text.dropLast()) : text
+        let trimmed = text.hasPrefix("tcp://") && text.hasSuffix("/") && !text.hasSuffix("://") ? String(text.dropLast()) : text
         let scheme = trimmed.prefixBefore("://")
         switch scheme {
         case "unix":

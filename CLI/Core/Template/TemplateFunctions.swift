@@ -4,6 +4,12 @@ import OCISpec
 
 /// The functions that a template may call: Go's own and docker's.
 enum TemplateFunctions {
+    /// Every name that a template may say.
+    static let names: Set<String> = [
+        "json", "upper", "lower", "title", "len", "not", "and", "or", "eq", "ne", "lt", "le", "gt", "ge", "index", "split", "join", "truncate", "pad",
+        "print", "println", "printf",
+    ]
+
     static func call(_ name: String, _ arguments: [JSONValue]) throws(Fault) -> JSONValue {
         switch name {
         case "json": return .string(try one(name, arguments).compactText)
@@ -23,12 +29,9 @@ enum TemplateFunctions {
         case "print": return .string(arguments.map(\.goText).joined())
         case "println": return .string(arguments.map(\.goText).joined(separator: " ") + "\n")
         case "printf": return .string(try format(arguments))
-        case "html", "urlquery", "js", "slice", "call": throw unsupported(name)
         default: throw Fault(.invalidArgument, "template: :1: function \"\(name)\" not defined")
         }
     }
-
-    private static func unsupported(_ name: String) -> Fault { Fault(.unsupported, "template: :1: function \"\(name)\" is not supported") }
 
     private static func wrong(_ name: String, _ count: Int) -> Fault {
         Fault(.invalidArgument, "template: :1: wrong number of args for \(name): got \(count)")

@@ -1,4 +1,5 @@
 import Faults
+import Flags
 
 /// A part of a template, ready to be carried out.
 indirect enum TemplateNode: Hashable {
@@ -157,7 +158,9 @@ struct TemplateParser {
             case .word("true"): command.append(.bool(true))
             case .word("false"): command.append(.bool(false))
             case .word("nil"): command.append(.null)
-            case .word(let name): command.append(.function(name))
+            case .word(let name):
+                guard TemplateFunctions.names.contains(name) else { throw TemplateLexer.failure("function \(quoted(name)) not defined") }
+                command.append(.function(name))
             case .define, .assign, .comma: throw TemplateLexer.failure("unexpected assignment in operand")
             }
         }

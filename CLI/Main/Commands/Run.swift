@@ -40,9 +40,6 @@ extension Commands {
     private static func create(_ context: Context, _ options: ContainerOptions) throws(Fault) -> String {
         let arguments = context.arguments
         let pull = arguments.string("pull")
-        guard ["missing", "never", "always"].contains(pull) else {
-            throw Fault(.invalidArgument, "invalid pull option: '\(pull)': must be one of \"always\", \"missing\" or \"never\"")
-        }
         let idFile = arguments.string("cidfile")
         if !idFile.isEmpty, access(idFile, F_OK) == 0 {
             throw Fault(.conflict, "container ID file found, make sure the other container isn't running or delete \(idFile)")
