@@ -120,9 +120,12 @@ let tests = [
     unitTests("EngineAPI", ["OCISpec", "Faults"]),
     unitTests("Faults"),
     unitTests("Flags"),
+    unitTests("Lifecycle", ["Faults"]),
     unitTests("Linux", ["CLinux"]),
     unitTests("OCISpec", ["Linux"]),
     unitTests("Seccomp", ["Linux", "CLinux", "OCISpec", "Faults"]),
+    unitTests("ShimCore", ["Lifecycle", "ShimProtocol", "OCISpec", "Linux", "CLinux", "Faults"]),
+    unitTests("ShimProtocol", ["Lifecycle", "OCISpec", "Faults"]),
 ]
 let daemonTests: [Target] = [
     unitTests("Archive", ["OCISpec", "Faults"]),

@@ -266,7 +266,6 @@ package final class Shim {
         alarms.values.forEach(loop.cancel)
         alarms = [:]
         streams.end()
-        server?.finish()
         records.leave()
         if let firstFailure { report(.failed(WireFault(firstFailure))) }
         let ends = pendingEnds

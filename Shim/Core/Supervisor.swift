@@ -228,12 +228,14 @@ package struct Supervisor: Sendable {
     private mutating func started(at now: Timestamp) -> [Action] {
         guard case .starting(let pid, let ended) = phase else { return [] }
         isFirstRun = false
-        startedAt = now
+        // A command may be over before the runtime has said that it began.
+        let began = ended.map { min($0.at, now) } ?? now
+        startedAt = began
         restartsAt = nil
-        let run = Run(pid: pid, startedAt: now)
+        let run = Run(pid: pid, startedAt: began)
         phase = .running(run)
         let told: [Action] = [
-            .writeStatus, .reportReady(pid: pid), .announce(.started(.init(pid: pid, startedAt: now))), .answerStart(nil),
+            .writeStatus, .reportReady(pid: pid), .announce(.started(.init(pid: pid, startedAt: began))), .answerStart(nil),
         ]
         guard let ended else { return told }
         return told + initExited(ended)

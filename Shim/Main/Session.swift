@@ -60,6 +60,7 @@ final class Session {
         let theirs = try openStream(stdin: stdin)
         defer { close(theirs) }
         try client.ask(.attach(.init(stdin: stdin)), passing: theirs)
+        try resize()
     }
 
     /// Copies until the process has ended, or somebody detaches.
@@ -67,13 +68,14 @@ final class Session {
     func run() throws(Fault) -> Int32 {
         defer { savedTerminal?.restore() }
         savedTerminal?.enter()
-        try resize()
+        if exec != nil { try resize() }
         while true {
             takeEvents()
             if stream == nil, let exitCode, !(willRestart && followsRestarts) { return exitCode }
             if stream == nil, client.isClosed { return exitCode ?? 0 }
             if stream == nil, willRestart, followsRestarts {
                 willRestart = false
+                exitCode = nil
                 // Refused when the container has ended for good meanwhile; the event says so.
                 do throws(Fault) { try attach(stdin: givesInput) } catch { if error.kind != .conflict { throw error } }
             }
