@@ -49,7 +49,8 @@ package struct CgroupLayout: Hashable, Sendable {
     /// Reads the layout from /proc/self/mountinfo and /proc/self/cgroup.
     package static func detect() throws(Fault) -> CgroupLayout {
         do {
-            let mounts = String(decoding: try Files.open("/proc/self/mountinfo").readAll(limit: 16 << 20), as: UTF8.self)
+            // A machine has hundreds of mounts, and a handful of them matter.
+            let mounts = cgroupLines(of: try Files.open("/proc/self/mountinfo").readAll(limit: 16 << 20))
             let own = String(decoding: try Files.open("/proc/self/cgroup").readAll(limit: 1 << 20), as: UTF8.self)
             var layout = parse(mounts: mounts, own: own)
             for index in layout.hierarchies.indices where layout.hierarchies[index].version == .v2 {
@@ -60,6 +61,29 @@ package struct CgroupLayout: Hashable, Sendable {
         } catch {
             throw Fault(.failed, "\(error)", errno: error.rawValue, trail: ["look at the machine's cgroups"])
         }
+    }
+
+    /// The lines of mountinfo whose file system is a cgroup's, found without making strings of the others.
+    private static func cgroupLines(of mounts: [UInt8]) -> String {
+        let mark = Array(" - cgroup".utf8)
+        var lines: [UInt8] = []
+        mounts.withUnsafeBufferPointer { bytes in
+            var start = 0
+            while start < bytes.count {
+                let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
+                var at = start
+                while at + mark.count <= end {
+                    if bytes[at + 1] == UInt8(ascii: "-"), bytes[at..<at + mark.count].elementsEqual(mark) {
+                        lines += bytes[start..<end]
+                        lines.append(0x0A)
+                        break
+                    }
+                    at += 1
+                }
+                start = end + 1
+            }
+        }
+        return String(decoding: lines, as: UTF8.self)
     }
 
     /// The layout that these two files describe; the controllers of v2 are in neither.

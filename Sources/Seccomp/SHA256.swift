@@ -13,9 +13,9 @@ enum SHA256 {
         padded.append(contentsOf: repeatElement(0, count: (120 - padded.count % 64) % 64))
         withUnsafeBytes(of: UInt64(message.count * 8).bigEndian) { padded += $0 }
         padded.withUnsafeBytes { bytes in
-            state.withUnsafeMutableBufferPointer { state in
+            constants.withUnsafeBufferPointer { constants in
                 withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
-                    for block in stride(from: 0, to: bytes.count, by: 64) { compress(bytes, at: block, &state, schedule) }
+                    for block in stride(from: 0, to: bytes.count, by: 64) { compress(bytes, at: block, &state, schedule, constants) }
                 }
             }
         }
@@ -23,8 +23,8 @@ enum SHA256 {
     }
 
     private static func compress(
-        _ bytes: UnsafeRawBufferPointer, at block: Int, _ state: inout UnsafeMutableBufferPointer<UInt32>,
-        _ schedule: UnsafeMutableBufferPointer<UInt32>
+        _ bytes: UnsafeRawBufferPointer, at block: Int, _ state: inout [UInt32], _ schedule: UnsafeMutableBufferPointer<UInt32>,
+        _ constants: UnsafeBufferPointer<UInt32>
     ) {
         for index in 0..<16 {
             schedule[index] = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: block + 4 * index, as: UInt32.self))
@@ -43,7 +43,14 @@ enum SHA256 {
             let majority = (a & b) ^ (a & c) ^ (b & c)
             let left = h &+ (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) &+ chosen &+ constants[index] &+ schedule[index]
             let right = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) &+ majority
-            (h, g, f, e, d, c, b, a) = (g, f, e, d &+ left, c, b, a, left &+ right)
+            h = g
+            g = f
+            f = e
+            e = d &+ left
+            d = c
+            c = b
+            b = a
+            a = left &+ right
         }
         state[0] &+= a
         state[1] &+= b

@@ -89,7 +89,7 @@ struct JSONArrayReader: UnkeyedDecodingContainer {
     var isAtEnd: Bool { element >= Int(tape.nodes[array].next) }
 
     @inline(__always)
-    private mutating func next<Value>(_ read: (JSONReader) throws -> Value) throws -> Value {
+    mutating func next<Value>(_ read: (JSONReader) throws -> Value) throws -> Value {
         guard !isAtEnd else {
             throw DecodingError.valueNotFound(
                 Value.self, .init(codingPath: codingPath, debugDescription: "expected more than \(currentIndex) elements"))

@@ -44,12 +44,23 @@ struct JSONValueWriter: Encoder, SingleValueEncodingContainer {
     func encode(_ value: UInt32) { writer.write(integer: value) }
     func encode(_ value: UInt64) { writer.write(integer: value) }
 
-    func encode(_ value: some Encodable) throws {
+    func encode<Value: Encodable>(_ value: Value) throws {
+        // Lists of strings are most of a configuration; see the reader.
+        if Value.self == [String].self, let strings = value as? [String] { return try encode(strings: strings) }
         let before = writer.text.count
         try value.encode(to: self)
         writer.close(to: depth)
         // A type without a single property may have asked for no container at all.
         if writer.text.count == before { writer.write(word: "{}") }
+    }
+
+    private func encode(strings: [String]) throws {
+        let container = try writer.open(object: false, at: depth)
+        for string in strings {
+            try writer.begin(in: container)
+            writer.write(string: string)
+        }
+        writer.close(to: depth)
     }
 }
 

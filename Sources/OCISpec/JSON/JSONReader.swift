@@ -10,6 +10,8 @@ struct JSONReader: Decoder, SingleValueDecodingContainer {
     @inline(__always)
     private var value: JSONNode { tape.nodes[node] }
 
+    var isObject: Bool { value.kind == .object }
+
     // MARK: - Decoder
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
@@ -77,7 +79,7 @@ struct JSONReader: Decoder, SingleValueDecodingContainer {
         return try Value(from: self)
     }
 
-    private func strings() throws -> [String] {
+    func strings() throws -> [String] {
         guard value.kind == .array else { throw mismatch([Any].self, "an array") }
         var result: [String] = []
         result.reserveCapacity(Int(value.extra))
@@ -88,7 +90,7 @@ struct JSONReader: Decoder, SingleValueDecodingContainer {
         return result
     }
 
-    private func map() throws -> [String: String] {
+    func map() throws -> [String: String] {
         guard value.kind == .object else { throw mismatch([String: Any].self, "an object") }
         var result: [String: String] = [:]
         // Each member is two nodes, its name and the string, or one of them throws.
@@ -100,7 +102,7 @@ struct JSONReader: Decoder, SingleValueDecodingContainer {
 
     // MARK: - Errors
 
-    private func mismatch(_ type: Any.Type, _ expected: String) -> DecodingError {
+    func mismatch(_ type: Any.Type, _ expected: String) -> DecodingError {
         .typeMismatch(type, .init(codingPath: codingPath, debugDescription: "expected \(expected), found \(found)"))
     }
 

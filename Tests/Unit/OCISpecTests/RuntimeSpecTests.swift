@@ -5,9 +5,46 @@ import Testing
 
 @Suite struct RuntimeSpecTests {
     /// A configuration as an engine writes it: default mounts, masks, devices and system call filter.
-    static func fixture() throws -> [UInt8] {
+    static func fixture(_ name: String = "config.json") throws -> [UInt8] {
         let tests = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        return try Files.read("/\(tests)/Support/Fixtures/config.json")
+        return try Files.read("/\(tests)/Support/Fixtures/\(name)")
+    }
+
+    /// Reads the general way, through `Codable`.
+    static func decodeGenerally<T: Decodable>(_ type: T.Type, _ bytes: [UInt8]) throws -> T { try JSON.decode(type, from: bytes) }
+
+    @Test("every property of the specification is read, both ways, and written again")
+    func everyProperty() throws {
+        let bytes = try Self.fixture("config-every-property.json")
+        let spec = try JSON.decode(RuntimeSpec.self, from: bytes)
+        #expect(try Self.decodeGenerally(RuntimeSpec.self, bytes) == spec)
+        let process = try JSON.encode(spec.process)
+        #expect(try JSON.decode(RuntimeSpec.Process.self, from: process) == spec.process)
+        let canonical = { (bytes: [UInt8]) in try JSON.encode(JSON.decode(JSONValue.self, from: bytes), sortedKeys: true) }
+        #expect(try canonical(JSON.encode(spec)) == canonical(bytes))
+    }
+
+    @Test("both ways of reading refuse the same documents at the same place")
+    func sameRefusals() throws {
+        let sound = try Self.fixture("config-every-property.json")
+        var checked = 0
+        for at in sound.indices where sound[at] == UInt8(ascii: ":") && sound[at + 1] == 0x20 {
+            // The value is put into an array: of the wrong type for every member that is no list of such.
+            let end = sound[at...].firstIndex(of: 0x0A) ?? sound.endIndex
+            guard let last = sound[at..<end].last, last != UInt8(ascii: "{"), last != UInt8(ascii: "[") else { continue }
+            let hasComma = last == UInt8(ascii: ",")
+            var damaged = sound
+            damaged.insert(UInt8(ascii: "]"), at: hasComma ? end - 1 : end)
+            damaged.insert(UInt8(ascii: "["), at: at + 1)
+            let place = { (body: () throws -> RuntimeSpec) in
+                do { _ = try body() } catch { return (error as? Fault)?.trail ?? ["another error"] }
+                return ["no error"]
+            }
+            #expect(place { try JSON.decode(RuntimeSpec.self, from: damaged) } == place { try Self.decodeGenerally(RuntimeSpec.self, damaged) })
+            #expect(place { try JSON.decode(RuntimeSpec.self, from: damaged) } != ["no error"])
+            checked += 1
+        }
+        #expect(checked > 150)
     }
 
     @Test("an engine's configuration is read with all its parts")

@@ -8,35 +8,50 @@ import Testing
 
 /// Runs a filter as the kernel's classic BPF machine does.
 struct FilterMachine {
-    let program: [UInt8]
+    private struct Instruction {
+        let code: UInt16
+        let yes: Int
+        let no: Int
+        let constant: UInt32
+    }
+
+    private let instructions: [Instruction]
 
     static let x86_64: UInt32 = 0xC000_003E
     static let i386: UInt32 = 0x4000_0003
 
-    func run(_ number: Int, _ arguments: [UInt64] = [], architecture: UInt32 = x86_64) -> UInt32? {
-        var data = [UInt8](repeating: 0, count: 64)
-        func put(_ value: some FixedWidthInteger, at offset: Int) {
-            withUnsafeBytes(of: value.littleEndian) { data.replaceSubrange(offset..<offset + $0.count, with: $0) }
+    init(program: [UInt8]) {
+        instructions = stride(from: 0, to: program.count, by: 8).map { at in
+            let constant = (0..<4).reduce(UInt32(0)) { $0 | UInt32(program[at + 4 + $1]) << (8 * UInt32($1)) }
+            return Instruction(
+                code: UInt16(program[at]) | UInt16(program[at + 1]) << 8, yes: Int(program[at + 2]), no: Int(program[at + 3]), constant: constant)
         }
-        put(Int32(truncatingIfNeeded: number), at: 0)
-        put(architecture, at: 4)
-        for (index, argument) in arguments.enumerated() { put(argument, at: 16 + 8 * index) }
-        let word = { (bytes: [UInt8], offset: Int) in (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[offset + $1]) << (8 * UInt32($1)) } }
+    }
+
+    /// The decision about a call; nil for an instruction that no filter has.
+    func run(_ number: Int, _ arguments: [UInt64] = [], architecture: UInt32 = x86_64) -> UInt32? {
+        // struct seccomp_data as words: number, architecture, instruction pointer, arguments.
+        var data = [UInt32](repeating: 0, count: 16)
+        data[0] = UInt32(truncatingIfNeeded: number)
+        data[1] = architecture
+        for (index, argument) in arguments.enumerated() {
+            data[4 + 2 * index] = UInt32(truncatingIfNeeded: argument)
+            data[5 + 2 * index] = UInt32(truncatingIfNeeded: argument >> 32)
+        }
         var accumulator: UInt32 = 0
         var at = 0
-        while at * 8 < program.count {
-            let code = UInt16(program[at * 8]) | UInt16(program[at * 8 + 1]) << 8
-            let (yes, no) = (Int(program[at * 8 + 2]), Int(program[at * 8 + 3]))
-            let constant = word(program, at * 8 + 4)
+        while at < instructions.count {
+            let instruction = instructions[at]
+            let constant = instruction.constant
             at += 1
-            switch code {
-            case 0x20: accumulator = word(data, Int(constant))
+            switch instruction.code {
+            case 0x20: accumulator = data[Int(constant) / 4]
             case 0x54: accumulator &= constant
             case 0x05: at += Int(constant)
-            case 0x15: at += accumulator == constant ? yes : no
-            case 0x25: at += accumulator > constant ? yes : no
-            case 0x35: at += accumulator >= constant ? yes : no
-            case 0x45: at += accumulator & constant != 0 ? yes : no
+            case 0x15: at += accumulator == constant ? instruction.yes : instruction.no
+            case 0x25: at += accumulator > constant ? instruction.yes : instruction.no
+            case 0x35: at += accumulator >= constant ? instruction.yes : instruction.no
+            case 0x45: at += accumulator & constant != 0 ? instruction.yes : instruction.no
             case 0x06: return constant
             case _: return nil
             }
@@ -115,6 +130,23 @@ struct SeccompFilterTests {
         #expect(machine.run(56, [0]) == Self.allow && machine.run(56, [0x1000_0000]) == Self.eperm && machine.run(435) == 0x0005_0026)
         #expect(machine.run(3, architecture: FilterMachine.i386) == Self.allow)
         #expect(machine.run(0, architecture: 0x1234) == 0)
+    }
+
+    @Test("the tree of numbers decides as the plain list does, for every number and architecture")
+    func search() throws {
+        let profile = try Self.fixture()
+        let tree = FilterMachine(program: try SeccompCompiler.compile(profile, search: .tree))
+        let list = FilterMachine(program: try SeccompCompiler.compile(profile, search: .linear))
+        let x32 = 0x4000_0000
+        for number in Array(0...500) + Array(x32...x32 + 560) + [-1, 1 << 20, Int(Int32.max)] {
+            for architecture in [FilterMachine.x86_64, FilterMachine.i386, 0x4000_0028] {
+                let sound = [0, 0x7E02_0000, UInt64.max].allSatisfy { argument in
+                    let decision = tree.run(number, [argument, argument], architecture: architecture)
+                    return decision != nil && decision == list.run(number, [argument, argument], architecture: architecture)
+                }
+                #expect(sound, "number \(number), architecture \(architecture)")
+            }
+        }
     }
 
     @Test("an unknown system call is left to the default action, and a rule that changes nothing is no rule")
