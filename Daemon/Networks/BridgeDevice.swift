@@ -35,8 +35,9 @@ struct BridgeDevice: Hashable, Sendable {
         return IPv4Subnet(IPv4Address(subnet.first.value + 1), prefixLength: subnet.prefixLength)
     }
 
-    /// Makes the device or completes the one that is there, and returns its index. Idempotent.
-    func ensure(_ netlink: inout NetlinkSocket) throws(Fault) -> Int32 {
+    /// Makes the device or completes the one that is there, and returns its index. Idempotent. Of
+    /// the addresses it has besides, only `previous`, which an earlier life of the engine gave it, is taken away.
+    func ensure(_ netlink: inout NetlinkSocket, previous: IPv4Subnet? = nil) throws(Fault) -> Int32 {
         if try netlink.link(named: name) == nil {
             // A fixed Ethernet address: without one a bridge takes that of a port, and changes it when the port goes.
             let link = LinkChange(name: name, mac: MACAddress(for: address.address), mtu: mtu)
@@ -44,12 +45,12 @@ struct BridgeDevice: Hashable, Sendable {
         }
         guard let link = try netlink.link(named: name) else { throw Fault(.failed, "bridge \(name) vanished while it was made") }
         guard link.kind == "bridge" else { throw Fault(.conflict, "interface \(name) exists and is no bridge") }
-        try settle(link.index, &netlink)
+        try settle(link.index, previous, &netlink)
         if !link.isUp { try netlink.request("set \(name) up", LinkRequest.change(index: link.index, LinkChange(up: true))) }
         return link.index
     }
 
-    private func settle(_ index: Int32, _ netlink: inout NetlinkSocket) throws(Fault) {
+    private func settle(_ index: Int32, _ previous: IPv4Subnet?, _ netlink: inout NetlinkSocket) throws(Fault) {
         let folder = "/proc/sys/net/ipv4/conf/\(name)"
         try ProcSetting.ensure("\(folder)/route_localnet", "1")
         let ipv6 = "/proc/sys/net/ipv6/conf/\(name)"
@@ -58,7 +59,7 @@ struct BridgeDevice: Hashable, Sendable {
             try ProcSetting.ensure("\(ipv6)/disable_ipv6", "1")
         }
         let present = try netlink.addresses().filter { $0.index == index }.map(\.address)
-        for other in present where other != address {
+        for other in present where other != address && other == previous {
             try netlink.request("take \(other) from \(name)", RouteRequest.deleteAddress(other, index: index))
         }
         if !present.contains(address) {

@@ -56,9 +56,10 @@ package final class NetworkService: Sendable {
             try request.validate()
             let mode = try NetworkMode(parsing: request.mode)
             if case .container(let other) = mode { return try self.join(other) }
-            if self.state.withLock({ $0.endpoints[request.id] != nil }) { _ = self.tearDown(request.id) }
             return try within("failed to set up container networking") { () throws(Fault) in
-                try self.setUp(request, mode)
+                // Its address and ports stay taken for as long as it cannot be taken away.
+                if let fault = self.tearDown(request.id).first { throw fault.within("remove the endpoint of an earlier start") }
+                return try self.setUp(request, mode)
             }
         }
     }
@@ -215,7 +216,7 @@ package final class NetworkService: Sendable {
             wanted: configuration.bridgeAddress, present: present, last: last, pools: configuration.addressPools, routes: routes)
         if configuration.forwards { try ProcSetting.ensure("/proc/sys/net/ipv4/ip_forward", "1") }
         let device = BridgeDevice(name: name, address: address, mtu: configuration.mtu)
-        _ = try device.ensure(&netlink)
+        _ = try device.ensure(&netlink, previous: last)
         let firewall = try FirewallKeeper(
             BridgeFirewall(
                 bridge: name, subnet: address.network, masquerades: configuration.masquerades, interContainer: configuration.interContainer))

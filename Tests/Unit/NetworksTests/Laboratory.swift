@@ -40,6 +40,8 @@ struct Laboratory {
         self.configuration = configuration
         service = try NetworkService(
             configuration: configuration, store: EngineStore(path: "\(self.folder)/cais.db"), events: events, log: Logger(label: "test"))
+        var netlink = try NetlinkSocket()
+        try netlink.request("lo", LinkRequest.change(index: 1, LinkChange(up: true)))
         if cable { try Laboratory.plug(at: "\(self.folder)/outside") }
         try await service.prepare()
     }
@@ -57,7 +59,6 @@ struct Laboratory {
     private static func plug(at path: String) throws {
         var handle = try NetworkNamespace.create(at: path)
         var netlink = try NetlinkSocket()
-        try netlink.request("lo", LinkRequest.change(index: 1, LinkChange(up: true)))
         try netlink.request(
             "cable",
             LinkRequest.createVeth(

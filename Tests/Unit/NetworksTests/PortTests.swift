@@ -1,5 +1,7 @@
+import CLinux
 import EngineAPI
 import Faults
+import Linux
 import Netlink
 import Testing
 
@@ -80,5 +82,37 @@ struct PortTests {
         let same = PortWish(ContainerPort(80, .tcp), at: loopback, hostPorts: mapping.hostPort...mapping.hostPort)
         #expect(throws: Fault.self) { try ports.take([same, same], for: loopback) }
         #expect(try ports.take([same], for: loopback) == [mapping])
+    }
+
+    @Test("connections of the past do not hinder a port, and it is held against others all the same")
+    func timeWait() throws {
+        let loopback = IPv4Address(0x7f00_0001)
+        var ports = HostPorts(ephemeral: 40000...60000)
+        let mapping = try #require(try ports.take([PortWish(ContainerPort(80, .tcp), at: loopback, hostPorts: nil)], for: loopback).first)
+        ports.release(mapping)
+        let port = mapping.hostPort
+        let listener = try FileDescriptor(owning: call { socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0) })
+        var name = sockaddr_in()
+        name.sin_family = sa_family_t(AF_INET)
+        name.sin_port = port.bigEndian
+        name.sin_addr.s_addr = loopback.value.bigEndian
+        func bound(_ descriptor: CInt, _ body: (CInt, UnsafePointer<sockaddr>, socklen_t) -> CInt) throws {
+            try withUnsafePointer(to: &name) { pointer in
+                try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                    _ = try call { body(descriptor, address, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+                }
+            }
+        }
+        try bound(listener.rawValue) { cais_bind($0, $1, $2) }
+        try call { listen(listener.rawValue, 1) }
+        // The server's side closes first, so the port is left in TIME_WAIT.
+        do {
+            let client = try FileDescriptor(owning: call { socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0) })
+            try bound(client.rawValue) { cais_connect($0, $1, $2) }
+            do { _ = try FileDescriptor(owning: call { cais_accept(listener.rawValue, 0) }) }
+        }
+        _ = consume listener
+        let held = try HeldPort.hold(.tcp, loopback, port)
+        _ = withExtendedLifetime(held) { #expect(throws: Errno.self) { try HeldPort.hold(.tcp, loopback, port) } }
     }
 }
