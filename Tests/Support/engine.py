@@ -50,7 +50,7 @@ class Engine:
 
     counter = 0
 
-    def __init__(self, *flags, environment=None):
+    def __init__(self, *flags, environment=None, wrapper=()):
         Engine.counter += 1
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="cais-engine-", dir="/tmp"))
         self.bridge = f"caist{os.getpid() % 100000}{Engine.counter % 100}"
@@ -58,6 +58,7 @@ class Engine:
         self.socket = self.root / "cais.sock"
         self.host = f"unix://{self.socket}"
         self.flags = list(flags)
+        self.wrapper = list(wrapper)
         self.environment = dict(environment or {})
         self.log = self.root / "caisd.log"
         self.process = None
@@ -68,7 +69,7 @@ class Engine:
         assert self.process is None
         roots = ["--data-root", self.root / "data", "--exec-root", self.root / "run", "--pidfile", self.root / "caisd.pid",
                  "-H", self.host, "--bip", f"{self.subnet}.1/24"]
-        command = [BIN / "caisd", "--bridge", self.bridge, *roots, *self.flags] if not PEER else [PEER, *roots]
+        command = [*self.wrapper, BIN / "caisd", "--bridge", self.bridge, *roots, *self.flags] if not PEER else [PEER, *roots]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env={**os.environ, **self.environment, **(environment or {})})
