@@ -85,6 +85,7 @@ def make_nginx_archive():
         b"http { access_log off; keepalive_requests 100000; server { listen 80; root /srv; } }\n")
     extra = io.BytesIO()
     with tarfile.open(fileobj=extra, mode="w") as tar:
+        _add(tar, "run", kind=tarfile.DIRTYPE, mode=0o755)
         _add(tar, "etc/nginx/nginx.conf", configuration)
         _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n"
                                 b"nobody:x:65534:65534::/:/bin/false\n")

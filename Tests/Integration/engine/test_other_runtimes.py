@@ -37,5 +37,5 @@ def test_the_engine_runs_containers_through_it(other_engine):
     assert engine.ok("exec", "host", "echo", "inside") == "inside"
     missing = engine.docker("run", "--rm", "busybox", "no-such-command")
     assert missing.code == 127 and "no-such-command" in missing.err
-    engine.ok("run", "--rm", "--runtime", "cais-runtime", "busybox", "true")
+    engine.ok("run", "--rm", "--runtime", "cais", "busybox", "true")
     engine.ok("stop", "-t", "1", "host")
