@@ -1,6 +1,5 @@
 """The daemon may be killed at any moment: containers run on, and the next start finds the truth."""
 
-import json
 import subprocess
 import time
 
@@ -122,8 +121,8 @@ def test_one_damaged_file_does_not_keep_the_daemon_down(fresh_engine):
         database.with_name(database.name + extra).unlink(missing_ok=True)
     database.write_bytes(b"this is no database" * 100)
     engine.start()
-    assert json.loads(engine.ok("version", "--format", "{{json .Server.ApiVersion}}")) == "1.51"
     assert "cais.db" in engine.log_text()
+    assert engine.ok("ps", "-a", "--format", "{{.Names}}") == "before"
 
 
 def test_twenty_running_containers_are_found_again(fresh_engine):
