@@ -91,7 +91,7 @@ final class ShimConnection: Sendable {
             Task { await self.send(ShimRequest(id: id, order), passing: passing) }
         }
         switch try answer.get() {
-        case .failed(let fault): throw fault.fault
+        case .failed(let fault): throw ClientWords.translate(fault.fault)
         case .done: return .done
         case .status(let status): return .status(status)
         case .exec(let status): return .exec(status)

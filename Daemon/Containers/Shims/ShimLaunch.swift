@@ -83,7 +83,7 @@ struct ShimLaunch: Sendable {
                 if let line = try buffer.next() {
                     switch try LineCodec.decode(ShimReadiness.self, from: line) {
                     case .ready(let pid): return pid
-                    case .failed(let fault): throw fault.fault
+                    case .failed(let fault): throw ClientWords.translate(fault.fault)
                     }
                 }
                 let bytes = try read(spawned.ready)
