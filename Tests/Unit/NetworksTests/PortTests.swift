@@ -92,6 +92,9 @@ struct PortTests {
         ports.release(mapping)
         let port = mapping.hostPort
         let listener = try FileDescriptor(owning: call { socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0) })
+        // As servers do; without it the kernel keeps the port from everybody until TIME_WAIT is over.
+        var on: CInt = 1
+        try call { setsockopt(listener.rawValue, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<CInt>.size)) }
         var name = sockaddr_in()
         name.sin_family = sa_family_t(AF_INET)
         name.sin_port = port.bigEndian
