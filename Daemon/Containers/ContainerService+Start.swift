@@ -140,6 +140,7 @@ extension ContainerService {
             try EtcFiles.write(record, attachment: attachment, configuration: configuration)
             let plan = try MountPlan(record.hostConfig, own: ContainerConfig(), image: nil)
             try plan.prepareSources()
+            try plan.prepareMountPoints(in: configuration.rootfs(id))
             let user = try UserLookup.resolve(
                 record.config.user, additional: record.hostConfig.groupAdd ?? [], rootfs: configuration.rootfs(id))
             let input = SpecInput(

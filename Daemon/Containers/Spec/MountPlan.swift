@@ -62,6 +62,21 @@ struct MountPlan: Sendable {
         }
     }
 
+    /// Makes the mount points of tmpfs that name no mode, writable for everybody: runtimes take the
+    /// mode over from the mount point, with every start again.
+    func prepareMountPoints(in rootfs: String) throws(Fault) {
+        let open = entries.map(\.mount).filter { mount in
+            mount.type == "tmpfs" && !(mount.options ?? []).contains { $0.hasPrefix("mode=") }
+        }
+        guard !open.isEmpty else { return }
+        let root = try system("open \(rootfs)") { () throws(Errno) in try Files.open(rootfs, flags: O_PATH | O_DIRECTORY) }
+        for mount in open {
+            do throws(Errno) { try Files.makeDirectory(mount.destination, beneath: root, mode: 0o1777) } catch {
+                throw Fault(error, .invalidArgument, "make the mount point \(mount.destination)")
+            }
+        }
+    }
+
     // MARK: - The four ways
 
     /// `source:target[:options]`.
@@ -71,12 +86,6 @@ struct MountPlan: Sendable {
         guard (1...3).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }) else { throw invalid }
         guard parts.count > 1 else {
             throw Fault(.unsupported, "anonymous volume \(text): volumes are not supported by this engine yet; use a bind mount or --tmpfs")
-        }
-        guard parts[0].hasPrefix("/") else {
-            guard ResourceName.isValid(parts[0]) else {
-                throw Fault(.invalidArgument, "create \(parts[0]): \"\(parts[0])\" includes invalid characters for a local volume name. If you intended to pass a host directory, use absolute path")
-            }
-            throw Fault(.unsupported, "volume \(parts[0]): named volumes are not supported by this engine yet; use a bind mount")
         }
         let target = try checkedTarget(parts[1], text)
         var readOnly = false
@@ -88,6 +97,12 @@ struct MountPlan: Sendable {
             case "shared", "rshared", "slave", "rslave", "private", "rprivate": propagation = option
             default: throw Fault(.invalidArgument, "invalid mode: \(parts[2])")
             }
+        }
+        guard parts[0].hasPrefix("/") else {
+            guard ResourceName.isValid(parts[0]) else {
+                throw Fault(.invalidArgument, "create \(parts[0]): \"\(parts[0])\" includes invalid characters for a local volume name. If you intended to pass a host directory, use absolute path")
+            }
+            throw Fault(.unsupported, "volume \(parts[0]): named volumes are not supported by this engine yet; use a bind mount")
         }
         var entry = try bindEntry(
             source: clean(parts[0]), target: target, readOnly: readOnly, propagation: propagation, mode: parts.count > 2 ? parts[2] : "")
