@@ -14,12 +14,18 @@ import Testing
 /// A service at work in the network namespace that the tests were started in, a second machine
 /// "outside" that is connected by a cable, and programs in both.
 struct Laboratory {
-    /// True in a namespace of our own: root, and nothing but a loopback when the tests began.
+    /// True in a namespace of our own: root, not where process 1 is, and nothing but a loopback when
+    /// the tests began. They flush the packet filter, so nobody else's namespace will do.
     static let isPrivate: Bool = {
-        guard getuid() == 0, var netlink = try? NetlinkSocket(), let links = try? netlink.links() else { return false }
+        guard getuid() == 0, let own = try? identity("/proc/self/ns/net"), own != (try? identity("/proc/1/ns/net")), var netlink = try? NetlinkSocket(), let links = try? netlink.links() else { return false }
         return links.map(\.name) == ["lo"]
     }()
     static let reason: Comment = "needs root in a network and mount namespace of its own: unshare -n -m --propagation slave"
+
+    private static func identity(_ path: String) throws -> [UInt64] {
+        let status = try Files.open(path, flags: O_RDONLY).status()
+        return [UInt64(status.st_dev), UInt64(status.st_ino)]
+    }
 
     let folder: String
     let events = EventBus()

@@ -45,6 +45,18 @@ struct ServiceTests {
         try lab.clear()
     }
 
+    @Test("another container's namespace can be joined while it runs")
+    func joined() async throws {
+        let lab = try await Laboratory()
+        let first = lab.request("first")
+        let path = try await lab.service.connect(first).namespacePath
+        #expect(try await lab.service.connect(lab.request("second", mode: "container:\(first.id)")).namespacePath == path)
+        try await lab.service.disconnect(first.id)
+        let fault = await #expect(throws: Fault.self) { try await lab.service.connect(lab.request("third", mode: "container:first")) }
+        #expect(fault?.reason == "cannot join network of a non running container: first")
+        try lab.clear()
+    }
+
     @Test("a published port answers the outside, the host on every address, a neighbour, and its own container")
     func published() async throws {
         let lab = try await Laboratory(cable: true)
