@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -273,3 +275,38 @@ def test_two_engines_do_not_touch_each_other(engine, busybox_archive):
     finally:
         other.close()
     assert b"served by cais" in fetch(18098)
+
+
+@pytest.fixture
+def dockerd(tmp_path):
+    """The other engine, on the same machine."""
+    path = shutil.which("dockerd") or "/usr/sbin/dockerd"
+    if not os.path.exists(path):
+        pytest.skip("dockerd is not installed")
+    host = f"unix://{tmp_path}/docker.sock"
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(
+            [path, "--data-root", tmp_path / "data", "--exec-root", tmp_path / "run", "--pidfile", tmp_path / "pid", "-H", host],
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    try:
+        wait_until("dockerd answers", lambda: subprocess.run(["docker", "-H", host, "version"], capture_output=True).returncode == 0, 40)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        for line in reversed(open("/proc/self/mountinfo").readlines()):
+            if line.split()[4].startswith(str(tmp_path)):
+                subprocess.run(["umount", "-l", line.split()[4]], check=False)
+
+
+def test_dockerd_started_later_does_not_cut_our_containers_off(engine, outside, request):
+    serve(engine, "web", "-p", "18089:80")
+    wait_until("it answers", lambda: b"served by cais" in outside.fetch(HOST, 18089))
+    request.getfixturevalue("dockerd")
+    # What dockerd does by itself where it is the one that makes the host forward packets.
+    subprocess.run(["iptables", "-P", "FORWARD", "DROP"], check=True)
+    listed = subprocess.run(["iptables", "-S", "DOCKER-USER"], capture_output=True, text=True, check=True).stdout
+    assert f"-A DOCKER-USER -i {engine.bridge} -j ACCEPT" in listed, "and its own tool can read it"
+    wait_until("it answers beside dockerd", lambda: b"served by cais" in outside.fetch(HOST, 18089))
+    assert engine.docker("exec", "web", "ping", "-c", "1", "-W", "2", OUTSIDER).code == 0
+    assert outside.fetch(network_of(engine, "web")["IPAddress"], 80) == b""
