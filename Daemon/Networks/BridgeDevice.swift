@@ -50,6 +50,19 @@ struct BridgeDevice: Hashable, Sendable {
         return link.index
     }
 
+    /// Takes the ports of running containers back where the bridge has been made anew under them.
+    func readopt(_ stations: [EndpointRecord.Station], index: Int32, _ netlink: inout NetlinkSocket) throws(Fault) {
+        if stations.isEmpty { return }
+        let links = Dictionary(try netlink.links().map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        for station in stations {
+            guard let link = links[station.hostInterface], link.masterIndex != index else { continue }
+            let step = "connect \(link.name) to \(name) again"
+            try netlink.request(step, LinkRequest.change(index: link.index, LinkChange(masterIndex: index, up: true)))
+            try netlink.request(step, LinkRequest.hairpin(index: link.index, true))
+            try netlink.request(step, RouteRequest.setNeighbour(station.address.address, station.mac, index: index))
+        }
+    }
+
     private func settle(_ index: Int32, _ previous: IPv4Subnet?, _ netlink: inout NetlinkSocket) throws(Fault) {
         let folder = "/proc/sys/net/ipv4/conf/\(name)"
         try ProcSetting.ensure("\(folder)/route_localnet", "1")

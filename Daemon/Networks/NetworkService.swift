@@ -216,7 +216,8 @@ package final class NetworkService: Sendable {
             wanted: configuration.bridgeAddress, present: present, last: last, pools: configuration.addressPools, routes: routes)
         if configuration.forwards { try ProcSetting.ensure("/proc/sys/net/ipv4/ip_forward", "1") }
         let device = BridgeDevice(name: name, address: address, mtu: configuration.mtu)
-        _ = try device.ensure(&netlink, previous: last)
+        let made = try device.ensure(&netlink, previous: last)
+        try device.readopt(state.withLock { $0.endpoints.values.compactMap(\.station) }, index: made, &netlink)
         let firewall = try FirewallKeeper(
             BridgeFirewall(
                 bridge: name, subnet: address.network, masquerades: configuration.masquerades, interContainer: configuration.interContainer))

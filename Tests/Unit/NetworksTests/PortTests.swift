@@ -7,7 +7,7 @@ import Testing
 
 @testable import Networks
 
-@Suite("Published ports")
+@Suite("Published ports", .serialized)
 struct PortTests {
     func wishes(_ bindings: [String: [(String, String)]], exposed: [String] = [], all: Bool = false) throws(Fault) -> [PortWish] {
         try PortWish.wishes(

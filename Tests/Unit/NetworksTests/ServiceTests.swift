@@ -231,6 +231,20 @@ struct ServiceTests {
         try second.clear()
     }
 
+    @Test("a bridge that vanished takes its running containers back when the service does")
+    func bridgeGone() async throws {
+        let lab = try await Laboratory()
+        let web = lab.request("web", ports: ["80/tcp": [("", "8080")]])
+        try lab.serve("hello", port: 80, in: try await lab.service.connect(web).namespacePath)
+        try await eventually { lab.fetch("127.0.0.1", 8080) == "hello" }
+        _ = lab.shell("ip link delete cais0")
+        #expect(lab.fetch("127.0.0.1", 8080) == nil)
+        let second = try await Laboratory(folder: lab.folder)
+        await second.service.reconcile(running: [web.id])
+        #expect(try await eventually { lab.fetch("127.0.0.1", 8080) == "hello" })
+        try lab.clear()
+    }
+
     @Test("two engines side by side do not touch each other")
     func sideBySide() async throws {
         let one = try await Laboratory(bridge: "cais0")
