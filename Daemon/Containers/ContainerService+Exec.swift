@@ -86,13 +86,22 @@ extension ContainerService {
             stderr: wanted.attachStderr && !detach)
         if detach {
             order.stdin = false
-            try await noteStarted(exec, try await shim.request(.exec(order)), container)
+            try await noteStarted(exec, try await add(order, to: shim), container)
             return nil
         }
         let (mine, theirs) = try system("make a stream") { () throws(Errno) in try UnixSocket.pair() }.split()
         let stream = FileDescriptor(owning: mine)
-        try await noteStarted(exec, try await shim.request(.exec(order), passing: theirs), container)
+        try await noteStarted(exec, try await add(order, to: shim, passing: theirs), container)
         return AttachSession(stream: stream, tty: wanted.tty)
+    }
+
+    /// Asks the shim for an exec. A process that cannot be made for whatever reason (its directory, its
+    /// terminal) is for the client one that cannot be executed: the container itself is well.
+    private func add(_ order: ShimRequest.Exec, to shim: ShimConnection, passing: CInt? = nil) async throws(Fault) -> ShimReply.Outcome {
+        do throws(Fault) { return try await shim.request(.exec(order), passing: passing) } catch {
+            guard error.kind == .failed else { throw error }
+            throw Fault(.commandNotExecutable, error.reason, errno: error.errno, trail: error.trail)
+        }
     }
 
     private func noteStarted(_ exec: ExecProcess, _ outcome: ShimReply.Outcome, _ container: Container) async throws(Fault) {
