@@ -83,12 +83,18 @@ package struct ContentStore: Sendable {
         try contentCall("store blob \(digest)") { () throws(Errno) in try call { rename(file, target) } }
     }
 
-    /// Waits until all that was written and renamed here is on disk.
-    package func synchronize() throws(Fault) {
-        let directory: FileDescriptor
-        do { directory = try Files.open(blobs, flags: O_RDONLY | O_DIRECTORY) } catch { throw contentFault("open the blobs", error) }
-        let number = directory.rawValue
-        try contentCall("write the blobs to disk") { () throws(Errno) in try call { syncfs(number) } }
+    /// Waits until all bytes that were written to this file system are on disk: before ``adopt(_:as:)``.
+    package func synchronize() throws(Fault) { try withBlobs("write the blobs to disk") { syncfs($0) } }
+
+    /// Waits until the blobs' names are on disk: after ``adopt(_:as:)``, before anybody refers to them.
+    package func settle() throws(Fault) { try withBlobs("write the blobs' names to disk") { fsync($0) } }
+
+    private func withBlobs(_ step: String, _ body: (CInt) -> CInt) throws(Fault) {
+        try contentCall(step) { () throws(Errno) in
+            let directory = try Files.open(blobs, flags: O_RDONLY | O_DIRECTORY)
+            let number = directory.rawValue
+            try call { body(number) }
+        }
     }
 
     /// The digests of all blobs. Files with other names are nobody's and are passed over.

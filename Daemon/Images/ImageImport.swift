@@ -91,6 +91,7 @@ extension ImageService {
             throw error
         }
         let id = try content.write(try JSON.encode(config))
+        try content.settle()
         let layer = ImageRecord.Layer(diffID: staged.info.diffID, blob: blob, size: staged.info.size)
         let record = ImageRecord(id: id, layers: [layer], addedAt: Timestamp.now().nanoseconds)
         _ = try save(StoredImage(record: record, config: config), references: reference.map { [$0] } ?? [])

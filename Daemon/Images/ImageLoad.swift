@@ -191,6 +191,7 @@ extension ImageService {
         if let manifest = image.manifest {
             guard try content.write(manifest.bytes) == manifest.digest else { throw Fault(.failed, "manifest \(manifest.digest) is damaged") }
         }
+        try content.settle()
         let record = ImageRecord(id: image.id, manifest: image.manifest?.digest, layers: records, addedAt: Timestamp.now().nanoseconds)
         return try save(StoredImage(record: record, config: image.config), references: image.references)
     }
