@@ -28,6 +28,18 @@ def same(text, mask=False):
     return HEX.sub("ID", text) if mask else text
 
 
+def line_of(process, seconds=20):
+    """The next line of a client's output; fails at the deadline instead of waiting for ever."""
+    line, deadline = b"", time.monotonic() + seconds
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))
+        assert ready, f"no line within {seconds} s, only {line!r}"
+        byte = os.read(process.stdout.fileno(), 1)
+        assert byte, f"ended after {line!r}: {process.stderr.read()!r}"
+        line += byte
+    return line
+
+
 # What docker puts in the order of a Go map: the names of one image with --digests.
 UNORDERED = ("images",)
 
@@ -132,7 +144,7 @@ logs
 exec server echo hi
 exec server sh -c exit\\x205
 exec -e A=b -w /tmp server sh -c echo\\x20$A\\x20$(pwd)
-exec -u nobody server id -u
+exec -u 65534 server id -u
 exec server nope
 exec failed true
 exec nope true
@@ -289,9 +301,11 @@ def test_signals_reach_an_attached_container(world, client):
     name = f"signals-{client}"
     process = world.popen(client, "run", "--rm", "--name", name, "busybox", "sh", "-c", "trap 'echo got it; exit 7' INT; echo ready; while :; do sleep 0.1; done")
     try:
-        assert process.stdout.readline() == b"ready\n"
+        assert line_of(process) == b"ready\n"
+        # docker's client passes signals on before its start is answered, when an engine may refuse them.
+        wait_until("it is said to run", lambda: world.docker("inspect", "--format", "{{.State.Running}}", name).out == "true\n")
         process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == b"got it\n"
+        assert line_of(process) == b"got it\n"
         assert process.wait(timeout=20) == 7
     finally:
         process.kill()
@@ -303,7 +317,7 @@ def test_without_sig_proxy_the_client_alone_dies(world, client="cais"):
     name = f"no-proxy-{client}"
     process = world.popen(client, "run", "--sig-proxy=false", "--name", name, "busybox", "sh", "-c", "echo ready; sleep 100")
     try:
-        assert process.stdout.readline() == b"ready\n"
+        assert line_of(process) == b"ready\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) != 0
         assert world.ok("inspect", "--format", "{{.State.Running}}", name) == "true"
