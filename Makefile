@@ -106,7 +106,7 @@ docs: build ## man pages and completions into .build/docs
 
 # ---- install -----------------------------------------------------------------------------------
 BINDIR = $(DESTDIR)$(PREFIX)/bin
-MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
 BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
@@ -115,9 +115,10 @@ ETCDIR = $(DESTDIR)$(SYSCONFDIR)/cais
 
 .PHONY: install uninstall
 install: docs ## binaries, man pages, completions, configuration, systemd units (PREFIX, DESTDIR)
-	install -d $(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(UNITDIR) $(ETCDIR)
+	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man8 $(BASHDIR) $(ZSHDIR) $(FISHDIR) $(UNITDIR) $(ETCDIR)
 	install -m 0755 $(addprefix bin/,$(PROGRAMS)) $(BINDIR)
-	install -m 0644 $(SCRATCH)/docs/man/*.1 $(MANDIR)
+	install -m 0644 $(SCRATCH)/docs/man/*.1 $(MANDIR)/man1
+	install -m 0644 $(SCRATCH)/docs/man/*.8 $(MANDIR)/man8
 	for p in $(PROGRAMS); do \
 	  install -m 0644 $(SCRATCH)/docs/completion/$$p.bash $(BASHDIR)/$$p; \
 	  install -m 0644 $(SCRATCH)/docs/completion/$$p.zsh $(ZSHDIR)/_$$p; \
@@ -127,7 +128,7 @@ install: docs ## binaries, man pages, completions, configuration, systemd units 
 	  sed 's|@BINDIR@|$(PREFIX)/bin|g' Daemon/systemd/$$u > $(UNITDIR)/$$u; chmod 0644 $(UNITDIR)/$$u; done
 	[ -e $(ETCDIR)/daemon.json ] || install -m 0644 Daemon/daemon.json $(ETCDIR)/daemon.json
 uninstall: ## what install put in place, but for a configuration that was changed
-	for p in $(PROGRAMS); do rm -f $(BINDIR)/$$p $(BASHDIR)/$$p $(ZSHDIR)/_$$p $(FISHDIR)/$$p.fish $(MANDIR)/$$p.1 $(MANDIR)/$$p-*.1; done
+	for p in $(PROGRAMS); do rm -f $(BINDIR)/$$p $(BASHDIR)/$$p $(ZSHDIR)/_$$p $(FISHDIR)/$$p.fish $(MANDIR)/man?/$$p.? $(MANDIR)/man?/$$p-*.?; done
 	rm -f $(UNITDIR)/cais.service
 	cmp -s Daemon/daemon.json $(ETCDIR)/daemon.json && rm -f $(ETCDIR)/daemon.json || true
 	rmdir $(ETCDIR) 2>/dev/null || true

@@ -63,7 +63,8 @@ make_image() { # a docker archive from Debian's busybox-static, with no engine's
     echo '<h1>Served from a container</h1>' >"$work/rootfs/www/index.html"
     tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$work/rootfs" -cf "$work/layer.tar" .
     layer=$(sha256sum "$work/layer.tar" | cut -d' ' -f1)
-    printf '{"architecture":"amd64","os":"linux","config":{"Cmd":["sh"],"Env":["PATH=/bin"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$layer" >"$work/config.json"
+    printf '{"created":"%s","architecture":"amd64","os":"linux","config":{"Cmd":["sh"],"Env":["PATH=/bin"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+        "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$layer" >"$work/config.json"
     config=$(sha256sum "$work/config.json" | cut -d' ' -f1)
     mv "$work/config.json" "$work/$config.json"
     printf '[{"Config":"%s.json","RepoTags":["busybox:latest"],"Layers":["layer.tar"]}]' "$config" >"$work/manifest.json"

@@ -73,9 +73,12 @@ struct Mounting: ~Copyable {
         let isKernels = Mounting.kernelFileSystems.contains(type)
         // A link in the image must not decide where the kernel's own files appear (CVE-2019-19921).
         let reach: Files.Reach = type == "proc" || type == "sysfs" ? .beneathNoLinks : .inRoot
-        let target = try openTarget(mount, isDirectory: true, reach: reach)
         var parameters = mount.options.parameters
-        if type == "tmpfs" && !parameters.contains(where: { $0.key == "mode" }) {
+        // A tmpfs has the mode of the directory it covers; one made for it has tmpfs's own, also
+        // for the next start, which finds it there.
+        let takesMode = type == "tmpfs" && !parameters.contains(where: { $0.key == "mode" })
+        let target = try openTarget(mount, isDirectory: true, reach: reach, mode: takesMode ? 0o1777 : 0o755)
+        if takesMode {
             let status = try attempt("stat") { () throws(Errno) in try target.status() }
             parameters.append(.value("mode", String(status.st_mode & 0o7777, radix: 8)))
         }
@@ -136,9 +139,11 @@ struct Mounting: ~Copyable {
         }
     }
 
-    private func openTarget(_ mount: PlannedMount, isDirectory: Bool, reach: Files.Reach = .inRoot) throws(Fault) -> FileDescriptor {
+    private func openTarget(
+        _ mount: PlannedMount, isDirectory: Bool, reach: Files.Reach = .inRoot, mode: mode_t = 0o755
+    ) throws(Fault) -> FileDescriptor {
         let target = try attempt("open destination") { () throws(Errno) in
-            try tree.target(mount.destination, isDirectory: isDirectory, reach: reach)
+            try tree.target(mount.destination, isDirectory: isDirectory, reach: reach, mode: mode)
         }
         // However the destination was spelled or linked: nothing covers parts of proc but what may.
         let type = try attempt("stat") { () throws(Errno) in try Mount.fileSystemType(of: target) }

@@ -42,16 +42,18 @@ struct RootTree: ~Copyable {
         return try Files.openBeneath(root, relative.isEmpty ? "." : String(relative), reach: reach, flags: O_PATH | (directory ? O_DIRECTORY : 0))
     }
 
-    /// Opens the place for a mount, and makes it and what is missing above it.
-    func target(_ path: String, isDirectory: Bool, reach: Files.Reach = .inRoot) throws(Errno) -> FileDescriptor {
+    /// Opens the place for a mount, and makes it, with `mode` where it is a directory, and what is missing above it.
+    func target(
+        _ path: String, isDirectory: Bool, reach: Files.Reach = .inRoot, mode: mode_t = 0o755
+    ) throws(Errno) -> FileDescriptor {
         do throws(Errno) { return try open(path, reach: reach, directory: isDirectory) } catch {
             guard error == .noEntry else { throw error }
         }
-        return try make(path.split(separator: "/").map(String.init), isDirectory: isDirectory, links: 0)
+        return try make(path.split(separator: "/").map(String.init), isDirectory: isDirectory, mode: mode, links: 0)
     }
 
     /// Walks down, one directory made at a time in the one opened before it.
-    private func make(_ parts: [String], isDirectory: Bool, links: Int) throws(Errno) -> FileDescriptor {
+    private func make(_ parts: [String], isDirectory: Bool, mode: mode_t, links: Int) throws(Errno) -> FileDescriptor {
         var parent = try root.duplicate()
         for (index, part) in parts.enumerated() {
             let isLast = index == parts.count - 1
@@ -64,9 +66,9 @@ struct RootTree: ~Copyable {
                 guard links < RootTree.linksMax else { throw .loop }
                 let base = target.hasPrefix("/") ? [] : Array(parts[..<index])
                 let resolved = RootTree.clean(base + target.split(separator: "/").map(String.init)) + parts[(index + 1)...]
-                return try make(resolved, isDirectory: isDirectory, links: links + 1)
+                return try make(resolved, isDirectory: isDirectory, mode: mode, links: links + 1)
             }
-            parent = wantsDirectory ? try makeDirectory(part, in: parent) : try makeFile(part, in: parent)
+            parent = wantsDirectory ? try makeDirectory(part, in: parent, mode: isLast ? mode : 0o755) : try makeFile(part, in: parent)
         }
         return parent
     }
@@ -84,9 +86,9 @@ struct RootTree: ~Copyable {
         return count < 0 ? nil : String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private func makeDirectory(_ name: String, in parent: borrowing FileDescriptor) throws(Errno) -> FileDescriptor {
+    private func makeDirectory(_ name: String, in parent: borrowing FileDescriptor, mode: mode_t) throws(Errno) -> FileDescriptor {
         let number = parent.rawValue
-        do throws(Errno) { try call { mkdirat(number, name, 0o755) } } catch { if error != .exists { throw error } }
+        do throws(Errno) { try call { mkdirat(number, name, mode) } } catch { if error != .exists { throw error } }
         return try Files.open(name, at: number, flags: O_PATH | O_DIRECTORY | O_NOFOLLOW)
     }
 

@@ -24,10 +24,10 @@ def installed(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("program", ["cais", "caisd", "cais-shim", "cais-runtime"])
-def test_each_program_has_its_manual_and_completions(installed, program):
+@pytest.mark.parametrize("program, section", [("cais", 1), ("caisd", 8), ("cais-shim", 1), ("cais-runtime", 8)])
+def test_each_program_has_its_manual_and_completions(installed, program, section):
     found = files(installed)
-    for path in (f"usr/bin/{program}", f"usr/share/man/man1/{program}.1", f"usr/share/bash-completion/completions/{program}",
+    for path in (f"usr/bin/{program}", f"usr/share/man/man{section}/{program}.{section}", f"usr/share/bash-completion/completions/{program}",
                  f"usr/share/zsh/site-functions/_{program}", f"usr/share/fish/vendor_completions.d/{program}.fish"):
         assert path in found
         assert (installed / path).stat().st_size > 200, path

@@ -254,6 +254,11 @@ def test_limits_identity_and_mounts_reach_the_container(engine, client, tmp_path
     assert out.splitlines() == ["quay", "user", "from the host", "read-only", "writable", "sealed", "CapEff:\t0000000000000000", "b", "/"]
 
 
+def test_a_tmpfs_is_for_everybody_at_each_start(engine, client):
+    engine.ok("run", "--name", "scratch", "--tmpfs", "/fresh/scratch", "-u", "1000", "busybox", "touch", "/fresh/scratch/x", client=client)
+    assert engine.command_of(client, "start", "-a", "scratch").code == 0
+
+
 def test_a_signal_reaches_an_attached_container(engine, client):
     process = engine.popen(client, "run", "--name", "signalled", "busybox", "sh", "-c", "trap 'echo caught; exit 8' TERM; echo up; while :; do sleep 0.05; done")
     wait_until("it is up", lambda: "up" in engine.command_of(client, "logs", "signalled").out)
