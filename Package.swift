@@ -11,6 +11,13 @@ let staticProgram: [LinkerSetting] = [
     .unsafeFlags(["-static-executable", "-Xlinker", "--gc-sections", "-Xlinker", "-s"])
 ]
 
+/// The daemon: the Swift libraries inside, so that it maps no more of them than it uses. GRDB brings
+/// Foundation, whose parts a static link has to name.
+let daemonProgram: [LinkerSetting] = [
+    .unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-s"]),
+    .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationICU"), .linkedLibrary("_FoundationCShims"), .linkedLibrary("_FoundationCollections"),
+]
+
 func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, path: path, exclude: readmes(path), swiftSettings: strict)
 }
@@ -110,7 +117,7 @@ let daemon: [Target] = [
     library("Networks", "Daemon/Networks", ["Netlink", "Nftables", "Linux", "CLinux", "EngineStore", "EngineEvents", "EngineAPI", "OCISpec", "Faults", log]),
     library("Containers", "Daemon/Containers", ["ShimProtocol", "Lifecycle", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Faults", log]),
     library("EngineServer", "Daemon/API", ["Containers", "Images", "Networks", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Faults", log] + nio),
-    program("caisd", "Daemon/Main", ["EngineServer", "Containers", "Images", "Networks", "Netlink", "Snapshots", "Content", "Archive", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Flags", "Faults", log] + nio),
+    program("caisd", "Daemon/Main", ["EngineServer", "Containers", "Images", "Networks", "Netlink", "Snapshots", "Content", "Archive", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Flags", "Faults", log] + nio, linker: daemonProgram),
 ]
 
 // No root, seconds.

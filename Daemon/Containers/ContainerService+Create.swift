@@ -53,6 +53,7 @@ extension ContainerService {
             id: id, name: name, created: .now(), imageID: image.id, config: config, hostConfig: host,
             networking: request.networkingConfig, phase: .creating)
         record.mounts = plan.entries.compactMap(\.point)
+        try networks.validate(networkRequest(record))
         let container = Container(record)
         var undo = Undo()
         do throws(Fault) {

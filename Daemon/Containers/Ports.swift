@@ -105,6 +105,9 @@ package struct NetworkAttachment: Sendable {
 
 /// What containers need of networks.
 package protocol ContainerNetworks: Sendable {
+    /// Judges a wish without doing anything, so that a container that could never start is not made.
+    /// - Throws: `notFound` for a network that is not there, `invalidArgument` for the rest.
+    func validate(_ request: NetworkRequest) throws(Fault)
     /// Connects the container: namespace, link, address, routes, published ports; all or nothing.
     func connect(_ request: NetworkRequest) async throws(Fault) -> NetworkAttachment
     /// Takes away everything that ``connect(_:)`` made, as far as it is there, and goes on past failures.

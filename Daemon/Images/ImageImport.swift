@@ -68,7 +68,7 @@ extension ImageService {
         let ingest = try await BlockingPool.shared.run { () throws(Fault) in try self.content.begin() }
         while true {
             let chunk: [UInt8]?
-            do { chunk = try await body() } catch { throw Fault(.failed, "the archive broke off: \(error)") }
+            do { chunk = try await body() } catch { throw Fault((error as? Fault)?.kind ?? .failed, "the archive broke off: \(error)") }
             guard let chunk else { break }
             try await BlockingPool.shared.run { () throws(Fault) in try ingest.append(chunk) }
         }

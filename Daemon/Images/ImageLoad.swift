@@ -64,7 +64,7 @@ extension ImageService {
     private func feed(_ body: Body, to socket: CInt) async -> Fault? {
         while true {
             let chunk: [UInt8]?
-            do { chunk = try await body() } catch { return Fault(.failed, "the archive broke off: \(error)") }
+            do { chunk = try await body() } catch { return Fault((error as? Fault)?.kind ?? .failed, "the archive broke off: \(error)") }
             guard let chunk else { return nil }
             do throws(Fault) { try await BlockingPool.shared.run { () throws(Fault) in try sendAll(chunk, on: socket) } } catch { return nil }
         }

@@ -33,7 +33,9 @@ struct ImagesForContainers: ContainerImages {
 struct NetworksForContainers: ContainerNetworks {
     let networks: NetworkService
 
-    func connect(_ request: NetworkRequest) async throws(Fault) -> NetworkAttachment {
+    func validate(_ request: NetworkRequest) throws(Fault) { try wish(request).validate() }
+
+    private func wish(_ request: NetworkRequest) -> EndpointRequest {
         var wish = EndpointRequest(id: request.id, name: request.name, hostname: request.hostname, mode: request.mode)
         wish.aliases = request.aliases
         wish.macAddress = request.macAddress
@@ -41,7 +43,11 @@ struct NetworksForContainers: ContainerNetworks {
         wish.portBindings = request.portBindings
         wish.exposedPorts = request.exposedPorts
         wish.publishAllPorts = request.publishAllPorts
-        let attachment = try await networks.connect(wish)
+        return wish
+    }
+
+    func connect(_ request: NetworkRequest) async throws(Fault) -> NetworkAttachment {
+        let attachment = try await networks.connect(wish(request))
         return NetworkAttachment(
             namespacePath: attachment.namespacePath, settings: attachment.settings, ipv4: attachment.ipv4, gateway: attachment.gateway)
     }

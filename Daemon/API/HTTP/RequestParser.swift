@@ -135,6 +135,10 @@ struct RequestParser {
         while buffer.readableBytes >= 2, searched == 0, buffer.getBytes(at: buffer.readerIndex, length: 2) == [13, 10] {
             buffer.moveReaderIndex(forwardBy: 2)
         }
+        // No method begins so: a TLS greeting, say. It would be waited for in vain.
+        if let first = buffer.readableBytesView.first, first != 13, !HeadParser.isToken(first) {
+            throw RequestRefused(400, "malformed request line: is TLS spoken to a plain socket?")
+        }
         guard let length = headLength() else {
             guard buffer.readableBytes <= Self.headBytesMax else {
                 throw RequestRefused(431, "the request's head is longer than \(Self.headBytesMax) bytes")

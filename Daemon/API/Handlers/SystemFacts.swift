@@ -26,6 +26,8 @@ package struct SystemFacts: Sendable {
     package var labels: [String]
     /// Whether it logs at level debug, now.
     package var isDebugging: @Sendable () -> Bool
+    /// The type of the file system below the data root; it stays the same while the engine runs.
+    private let fileSystem: String
 
     /// These facts.
     package init(
@@ -42,6 +44,7 @@ package struct SystemFacts: Sendable {
         self.logDriver = logDriver
         self.labels = labels
         self.isDebugging = isDebugging
+        fileSystem = Machine.fileSystem(of: dataRoot)
     }
 
     // MARK: - /version
@@ -119,7 +122,7 @@ package struct SystemFacts: Sendable {
         answer.serverVersion = version
         answer.dockerRootDir = dataRoot
         answer.driver = "overlay2"
-        answer.driverStatus = [["Backing Filesystem", Machine.fileSystem(of: dataRoot)]]
+        answer.driverStatus = [["Backing Filesystem", fileSystem]]
         answer.plugins.network = ["bridge", "host", "null"]
         answer.plugins.log = ["json-file", "none"]
         answer.loggingDriver = logDriver

@@ -41,12 +41,15 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Bytes of a body that nobody wants which are read to keep the connection.
     static let drainBytesMax = 1 << 20
 
+    /// Bytes that a client may still send after our end of the connection.
+    static let farewellBytesMax = 64 << 20
+
     private enum Phase {
         case waiting
         case serving(Task<Void, Never>)
         case draining(remaining: Int)
         case hijacked(HijackRelay)
-        case leaving
+        case leaving(remaining: Int)
         case gone
     }
 
@@ -77,7 +80,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         let buffer = unwrapInboundIn(data)
         switch phase {
         case .hijacked(let relay): relay.clientRead(buffer)
-        case .leaving, .gone: break
+        case .leaving(let remaining): phase = .leaving(remaining: remaining - buffer.readableBytes)
+        case .gone: break
         case .waiting, .serving, .draining: parser.append(buffer)
         }
     }
@@ -113,9 +117,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     // MARK: - From the task that serves
 
     /// The next bytes of the body; nil at its end.
-    func nextBodyPart() -> EventLoopFuture<ByteBuffer?> {
+    func nextBodyPart(on eventLoop: any EventLoop) -> EventLoopFuture<ByteBuffer?> {
+        // A client that has gone took the handler out of its pipeline, and with it the context.
         guard let context, demand == nil, case .serving = phase else {
-            return Connection.failed(ChannelError.ioOnClosedChannel, on: self.context)
+            return eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
         }
         let promise = context.eventLoop.makePromise(of: ByteBuffer?.self)
         demand = promise
@@ -147,7 +152,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         case .waiting: awaitHead()
         case .serving: feedBody()
         case .draining(let remaining): drain(remaining)
-        case .leaving: if inputClosed { context?.close(promise: nil) } else { context?.read() }
+        case .leaving(let remaining): if inputClosed || remaining < 0 { context?.close(promise: nil) } else { context?.read() }
         case .hijacked, .gone: break
         }
     }
@@ -256,7 +261,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Ends our side, and waits a moment for the client's: closing over bytes that are still coming
     /// would reset the connection, and the answer might be lost with it.
     private func leave() {
-        phase = .leaving
+        phase = .leaving(remaining: Self.farewellBytesMax)
         guard let context else { return }
         guard !inputClosed else { return context.close(promise: nil) }
         setDeadline(Patience.farewell)
@@ -286,7 +291,7 @@ struct Connection: Sendable {
     /// The next bytes of the body; nil at its end.
     /// - Throws: ``RequestRefused`` where it is malformed, a channel's error where it was cut off.
     func nextBodyPart() async throws -> ByteBuffer? {
-        try await channel.eventLoop.flatSubmit { handler.value.nextBodyPart() }.get()
+        try await channel.eventLoop.flatSubmit { handler.value.nextBodyPart(on: channel.eventLoop) }.get()
     }
 
     /// Makes the connection a process's stream, whose descriptor it takes.
@@ -297,10 +302,5 @@ struct Connection: Sendable {
     /// The request has been served.
     func finish(_ outcome: ConnectionHandler.Outcome) {
         channel.eventLoop.execute { handler.value.finish(outcome) }
-    }
-
-    static func failed(_ error: any Error, on context: ChannelHandlerContext?) -> EventLoopFuture<ByteBuffer?> {
-        guard let context else { preconditionFailure("a body was asked for after its handler had left the pipeline") }
-        return context.eventLoop.makeFailedFuture(error)
     }
 }

@@ -1,4 +1,5 @@
 // HTTPServer owns the event loops and the listening sockets; connections belong to their handlers.
+import CLinux
 import Faults
 import Linux
 import Logging
@@ -10,6 +11,8 @@ import Synchronization
 package final class HTTPServer: Sendable {
     /// Connections at once, over all listeners; more are closed as they come.
     package static let connectionCountMax = 4096
+    /// Connections that may wait to be accepted; the kernel's somaxconn bounds it too.
+    private static let backlog: Int32 = 4096
     /// Event loops: copying bytes is all they do, the work is done on other threads.
     private static let loopCount = 2
 
@@ -33,6 +36,8 @@ package final class HTTPServer: Sendable {
         let descriptor = socket.release()
         do {
             let channel = try await bootstrap(isRemote: false).withBoundSocket(descriptor).get()
+            // The bootstrap listens with a backlog of its own; clients that come all at once get more room.
+            guard CLinux.listen(descriptor, Self.backlog) == 0 else { throw Errno.current }
             listeners.withLock { $0.append(channel) }
         } catch {
             throw Fault(.failed, "\(error)", trail: ["listen"])
@@ -60,7 +65,7 @@ package final class HTTPServer: Sendable {
     private func bootstrap(isRemote: Bool) -> ServerBootstrap {
         let dispatcher = Dispatcher(router: Router(routes), logger: logger, isRemote: isRemote, serverName: serverName)
         return ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 512)
+            .serverChannelOption(.backlog, value: Self.backlog)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { [self] channel in

@@ -62,6 +62,8 @@ final class MemoryNetworks: ContainerNetworks {
         if call == failing { throw Fault(.failed, "\(call) was told to fail") }
     }
 
+    func validate(_ request: NetworkRequest) throws(Fault) {}
+
     func connect(_ request: NetworkRequest) async throws(Fault) -> NetworkAttachment {
         try note("connect")
         return NetworkAttachment(namespacePath: "/run/netns/x", settings: NetworkSettings(), ipv4: "10.0.0.2", gateway: "10.0.0.1")
