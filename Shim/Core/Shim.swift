@@ -27,6 +27,7 @@ package final class Shim {
     private var queue: [Supervisor.Event] = []
     private var isHandling = false
     private var alarms: [Supervisor.Timer: EventLoop.Alarm] = [:]
+    private var quietAlarm: EventLoop.Alarm?
     private var readyDescriptor: CInt?
     private var pendingStart: ((ShimReply.Outcome) -> Void)?
     private var pendingEnds: [(ShimReply.Outcome) -> Void] = []
@@ -38,9 +39,9 @@ package final class Shim {
     package init(_ options: ShimOptions) throws(Fault) {
         self.options = options
         readyDescriptor = options.readyDescriptor
-        let spec = try Shim.readSpec(options.bundle)
-        command = spec.process?.args?.first
-        guard options.isTerminal == (spec.process?.terminal ?? false) else {
+        let bundle = try BundleSummary.read(options.bundle)
+        command = bundle.command
+        guard options.isTerminal == bundle.isTerminal else {
             let wanted = options.isTerminal ? "a terminal was asked for and process.terminal is false" : "process.terminal is true and no terminal was asked for"
             throw Fault(.invalidArgument, wanted, trail: ["read \(options.bundle)/config.json"])
         }
@@ -56,7 +57,7 @@ package final class Shim {
         streams = ProcessStreams(
             isTerminal: options.isTerminal, input: ProcessStreams.Input(rawValue: options.input) ?? .none, log: log, loop: loop)
         supervisor = Supervisor(
-            policy: options.restartPolicy, waitsForStart: options.waitsForStart, hasOwnProcessTree: Shim.hasOwnProcessTree(spec))
+            policy: options.restartPolicy, waitsForStart: options.waitsForStart, hasOwnProcessTree: bundle.hasOwnProcessTree)
         execs = ExecTable(id: options.id, stateDirectory: options.stateDirectory, loop: loop, reaper: reaper, runtime: runtime) {
             [unowned self] in server?.announce($0)
         }
@@ -65,26 +66,11 @@ package final class Shim {
         }
     }
 
-    /// What a bundle says.
-    package static func readSpec(_ bundle: String) throws(Fault) -> RuntimeSpec {
-        let path = "\(bundle)/config.json"
-        do { return try JSON.decode(RuntimeSpec.self, from: try Files.read(path)) } catch let error as Errno {
-            throw Fault(error == .noEntry ? .notFound : .failed, error.description, errno: error.rawValue, trail: ["read \(path)"])
-        } catch let error as Fault {
-            throw error.within("read \(path)")
-        } catch { throw Fault(.failed, "\(error)", trail: ["read \(path)"]) }
-    }
-
     private static func openLog(_ log: ShimOptions.Log) throws(Fault) -> (any LogDriver)? {
         switch log {
         case .none: nil
         case .jsonFile(let path, let sizeMax, let filesMax): try JSONFileLog(path: path, sizeMax: sizeMax, filesMax: filesMax)
         }
-    }
-
-    /// With a PID namespace of its own the kernel ends all of a container with its first process.
-    private static func hasOwnProcessTree(_ spec: RuntimeSpec) -> Bool {
-        spec.linux?.namespaces?.contains { $0.type == .pid && $0.path == nil } ?? false
     }
 
     /// Supervises until the container has ended for good and everybody has been told.
@@ -137,6 +123,7 @@ package final class Shim {
 
     /// Carries actions out, then takes up the facts that they and others have left, one by one.
     private func settle(_ actions: [Supervisor.Action]) {
+        noteActivity()
         isHandling = true
         defer { isHandling = false }
         for action in actions { perform(action) }
@@ -144,6 +131,15 @@ package final class Shim {
             // A fact is not refused; what only a request can meet comes by `request`.
             guard let next = try? supervisor.handle(queue.removeFirst(), at: Clock.now()) else { continue }
             for action in next { perform(action) }
+        }
+    }
+
+    /// Gives memory back when nothing has happened for a while.
+    private func noteActivity() {
+        if let quietAlarm { loop.cancel(quietAlarm) }
+        quietAlarm = loop.after(Footprint.quietMilliseconds) { [unowned self] in
+            quietAlarm = nil
+            Footprint.shrink()
         }
     }
 
@@ -265,6 +261,8 @@ package final class Shim {
     private func finish() {
         alarms.values.forEach(loop.cancel)
         alarms = [:]
+        if let quietAlarm { loop.cancel(quietAlarm) }
+        quietAlarm = nil
         streams.end()
         records.leave()
         if let firstFailure { report(.failed(WireFault(firstFailure))) }
@@ -280,6 +278,7 @@ package final class Shim {
     private func handle(_ incoming: ShimRequest, from connection: Connection, descriptor: CInt?) {
         // Owned here until a stream takes it.
         var passed: FileDescriptor? = descriptor.map { FileDescriptor(owning: $0) }
+        noteActivity()
         let id = incoming.id
         let answer: (ShimReply.Outcome) -> Void = { [weak connection] in connection?.send(.reply(ShimReply(id: id, $0))) }
         do throws(Fault) {

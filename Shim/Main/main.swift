@@ -9,6 +9,13 @@ exit(runCommandLine(Array(CommandLine.arguments.dropFirst())))
 /// Reads the command line and does what it asks.
 /// - Returns: the program's exit code.
 func runCommandLine(_ words: [String]) -> Int32 {
+    var supervised: Int32?
+    let code = report { () throws(Fault) in
+        supervised = try RunCommand.superviseDirectly(words)
+        return 0
+    }
+    if let supervised { return supervised }
+    if code != 0 { return code }
     switch commandLine.parse(words) {
     case .show(let text):
         Output.put(text)

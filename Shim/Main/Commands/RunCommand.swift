@@ -12,7 +12,7 @@ import ShimProtocol
 /// The verb `run`.
 enum RunCommand {
     static func run(_ arguments: Arguments) throws(Fault) -> Int32 {
-        var options = try self.options(arguments)
+        var options = try self.options(GivenFlags(arguments: arguments))
         if options.readyDescriptor != nil { return try supervise(options) }
         let isDetached = arguments.bool("detach")
         let waits = options.waitsForStart
@@ -23,6 +23,16 @@ enum RunCommand {
     }
 
     // MARK: - The supervisor
+
+    /// Supervises by the words of a program; nil where they are a person's.
+    static func superviseDirectly(_ words: [String]) throws(Fault) -> Int32? {
+        guard let values = SupervisorWords.parse(words) else { return nil }
+        do throws(Fault) { return try supervise(try options(values)) } catch {
+            // Whoever waits for readiness learns it there, whoever reads standard error there.
+            if let ready = values["ready-fd"].flatMap({ Int32($0) }), ready > 2 { refuse(error, on: ready) }
+            throw error
+        }
+    }
 
     private static func supervise(_ options: ShimOptions) throws(Fault) -> Int32 {
         let ready = options.readyDescriptor ?? -1
@@ -37,12 +47,20 @@ enum RunCommand {
         chdir("/")
         let shim: Shim
         do throws(Fault) { shim = try Shim(options) } catch {
-            let line = try LineCodec.encode(ShimReadiness.failed(WireFault(error)))
-            // Nobody may be waiting any more.
-            try? FileDescriptor(owning: ready).writeAll(line)
+            refuse(error, on: ready)
             return error.kind.exitCode
         }
-        return try shim.run()?.kind.exitCode ?? 0
+        // From here on the descriptor is the shim's own, and failures are in its records.
+        do throws(Fault) { return try shim.run()?.kind.exitCode ?? 0 } catch {
+            complain("cais-shim: \(error)")
+            return error.kind.exitCode
+        }
+    }
+
+    /// Says on the readiness descriptor that there will be no container.
+    private static func refuse(_ fault: Fault, on ready: CInt) {
+        // Nobody may be waiting any more.
+        if let line = try? LineCodec.encode(ShimReadiness.failed(WireFault(fault))) { try? FileDescriptor(owning: ready).writeAll(line) }
     }
 
     // MARK: - In front of it
@@ -87,28 +105,38 @@ enum RunCommand {
 
     // MARK: - Options
 
-    private static func options(_ arguments: Arguments) throws(Fault) -> ShimOptions {
-        let given = arguments.string("bundle")
-        guard !given.isEmpty else { throw Fault(.invalidArgument, "--bundle is needed") }
+    private static func options(_ flags: some RunFlags) throws(Fault) -> ShimOptions {
+        guard let given = flags.text("bundle"), !given.isEmpty else { throw Fault(.invalidArgument, "--bundle is needed") }
         let bundle = try Paths.absolute(given)
-        let id = arguments.optional("id") ?? bundle.split(separator: "/").last.map(String.init) ?? ""
+        let id = flags.text("id") ?? bundle.split(separator: "/").last.map(String.init) ?? ""
         try checkID(id)
-        let state = try Paths.absolute(arguments.optional("state-dir") ?? "/run/cais-shim/\(id)")
-        var options = ShimOptions(id: id, bundle: bundle, stateDirectory: state, runtime: try Paths.runtime(arguments.optional("runtime")))
-        options.runtimeRoot = try arguments.optional("runtime-root").map { path throws(Fault) in try Paths.absolute(path) }
-        options.log = try log(arguments, state: state, id: id)
-        options.isTerminal = arguments.bool("tty")
-        options.input = arguments.optional("stdin") ?? "none"
+        let state = try Paths.absolute(flags.text("state-dir") ?? "/run/cais-shim/\(id)")
+        var options = ShimOptions(id: id, bundle: bundle, stateDirectory: state, runtime: try Paths.runtime(flags.text("runtime")))
+        if let root = flags.text("runtime-root") { options.runtimeRoot = try Paths.absolute(root) }
+        options.log = try log(flags, state: state, id: id)
+        options.isTerminal = flags.isOn("tty")
+        options.input = flags.text("stdin") ?? options.input
         guard ["none", "once", "open"].contains(options.input) else {
             throw Fault(.invalidArgument, "--stdin is none, once or open, not \(options.input)")
         }
-        options.restartPolicy = try RestartPolicy(parsing: arguments.string("restart"))
-        options.stopSignal = SignalNames.number(arguments.string("stop-signal")) ?? SIGTERM
-        options.stopTimeoutSeconds = arguments.int("stop-timeout") ?? options.stopTimeoutSeconds
-        options.stallSeconds = max(1, arguments.int("attach-stall") ?? options.stallSeconds)
-        options.waitsForStart = arguments.bool("wait-start")
-        options.readyDescriptor = arguments.int("ready-fd").map(Int32.init(clamping:))
+        options.restartPolicy = try RestartPolicy(parsing: flags.text("restart") ?? "no")
+        if let name = flags.text("stop-signal") {
+            guard let number = SignalNames.number(name) else { throw Fault(.invalidArgument, "--stop-signal: no such signal: \(name)") }
+            options.stopSignal = number
+        }
+        options.stopTimeoutSeconds = try number(flags, "stop-timeout", Int(Int32.min)...Int(Int32.max)) ?? options.stopTimeoutSeconds
+        options.stallSeconds = try number(flags, "attach-stall", 1...Int(Int32.max)) ?? options.stallSeconds
+        options.waitsForStart = flags.isOn("wait-start")
+        options.readyDescriptor = try number(flags, "ready-fd", 3...Int(Int32.max)).map { Int32($0) }
         return options
+    }
+
+    private static func number(_ flags: some RunFlags, _ name: String, _ range: ClosedRange<Int>) throws(Fault) -> Int? {
+        guard let text = flags.text(name) else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw Fault(.invalidArgument, "--\(name) is a number from \(range.lowerBound) to \(range.upperBound), not \(text)")
+        }
+        return value
     }
 
     /// The ID becomes a file's name.
@@ -124,16 +152,13 @@ enum RunCommand {
         }
     }
 
-    private static func log(_ arguments: Arguments, state: String, id: String) throws(Fault) -> ShimOptions.Log {
-        switch arguments.string("log-driver") {
+    private static func log(_ flags: some RunFlags, state: String, id: String) throws(Fault) -> ShimOptions.Log {
+        switch flags.text("log-driver") ?? "json-file" {
         case "none": return .none
         case "json-file":
-            let path = try Paths.absolute(arguments.optional("log") ?? "\(state)/\(id)-json.log")
-            let size = arguments.int("log-max-size") ?? Int(ShimOptions.logSizeMaxDefault)
-            let files = arguments.int("log-max-file") ?? ShimOptions.logFilesMaxDefault
-            guard size >= 0, (1...1_000).contains(files) else {
-                throw Fault(.invalidArgument, "--log-max-size is 0 or more, --log-max-file 1 to 1000")
-            }
+            let path = try Paths.absolute(flags.text("log") ?? "\(state)/\(id)-json.log")
+            let size = try number(flags, "log-max-size", 0...Int.max) ?? Int(ShimOptions.logSizeMaxDefault)
+            let files = try number(flags, "log-max-file", 1...1_000) ?? ShimOptions.logFilesMaxDefault
             return .jsonFile(path: path, sizeMax: Int64(size), filesMax: files)
         case let driver: throw Fault(.invalidArgument, "no log driver \(driver); there are json-file and none")
         }
@@ -152,4 +177,12 @@ enum RunCommand {
         words += ["--stop-timeout", String(options.stopTimeoutSeconds), "--attach-stall", String(options.stallSeconds)]
         return words + ["--wait-start", "--ready-fd", "3"]
     }
+}
+
+/// The flags of `run` as the command table has read them.
+private struct GivenFlags: RunFlags {
+    let arguments: Arguments
+
+    func text(_ name: String) -> String? { arguments.optional(name) }
+    func isOn(_ name: String) -> Bool { arguments.bool(name) }
 }

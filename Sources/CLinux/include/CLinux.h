@@ -23,6 +23,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <limits.h>
+#include <link.h>
+#include <malloc.h>
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
