@@ -18,7 +18,7 @@ enum RunCommand {
         let waits = options.waitsForStart
         if options.isTerminal && !isDetached && !arguments.isSet("stdin") { options.input = "once" }
         options.waitsForStart = true
-        let socket = try launch(options)
+        let socket = try launch(options, isDetached: isDetached)
         return isDetached ? try leave(options, socket: socket, waits: waits) : try stay(options, socket: socket, waits: waits)
     }
 
@@ -67,13 +67,15 @@ enum RunCommand {
 
     /// Starts the supervisor and waits until it has made the container.
     /// - Returns: its socket.
-    private static func launch(_ options: ShimOptions) throws(Fault) -> String {
+    private static func launch(_ options: ShimOptions, isDetached: Bool) throws(Fault) -> String {
         let answer: [UInt8]
         do {
             let (readEnd, writeEnd) = try FileDescriptor.pipe().split()
             let reading = FileDescriptor(owning: readEnd)
             let writing = FileDescriptor(owning: writeEnd)
-            _ = try Spawn.start("/proc/self/exe", words(options), descriptors: [.init(2, as: 2), .init(writing.rawValue, as: 3)], newSession: true)
+            // A supervisor that is left alone must not keep a pipe open that somebody reads to its end.
+            let voice: [Spawn.Inherited] = isDetached ? [] : [.init(2, as: 2)]
+            _ = try Spawn.start("/proc/self/exe", words(options), descriptors: voice + [.init(writing.rawValue, as: 3)], newSession: true)
             close(writing.release())
             answer = try reading.readAll(limit: LineCodec.lineBytesMax)
         } catch { throw Fault(.failed, error.description, errno: error.rawValue, trail: ["start the supervisor"]) }

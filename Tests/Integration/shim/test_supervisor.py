@@ -163,7 +163,7 @@ def test_a_vanished_client_costs_nothing(shim):
 
 def test_a_client_that_does_not_read_is_cut_off_and_the_log_is_complete(shim):
     size = 8 << 20
-    shim.launch(["sh", "-c", f"yes 0123456789 | head -c {size}"], "--wait-start", "--attach-stall", "1")
+    shim.launch(["sh", "-c", f"yes 0123456789 | head -c {size}"], "--wait-start", "--attach-stall", "1", "--log-max-size", "0")
     client = shim.client()
     client.ask("subscribe")
     stream, _ = client.stream()
