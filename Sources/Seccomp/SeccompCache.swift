@@ -11,8 +11,8 @@ struct SeccompCache {
 
     /// The most files; a machine has a handful of profiles, and one that has more starts again.
     private static let filesMax = 256
-    /// The first bytes of a file; the last is the format's version.
-    private static let magic: [UInt8] = Array("CAISBPF".utf8) + [1]
+    /// The first bytes of a file; the last is the version of the format and of what is compiled.
+    private static let magic: [UInt8] = Array("CAISBPF".utf8) + [2]
     private static let headerBytes = 8 + 32
 
     /// The name of a profile's filter: the digest of everything the program follows from.

@@ -34,12 +34,39 @@ enum SeccompCompiler {
             if action == defaultAction { continue }
             for name in rule.names { try add(name, action, rule.args ?? [], to: context) }
         }
-        return try export(context)
+        let program = try export(context)
+        guard profile.defaultAction == .errno else { return program }
+        let whole = newerCalls(of: profile).program + program
+        guard whole.count <= SeccompFilter.instructionsMax * 8 else { return program }
+        return whole
+    }
+
+    /// The highest call that the profile names, for each of its architectures.
+    private static func newerCalls(of profile: RuntimeSpec.Linux.Seccomp) -> NewerCalls {
+        let tokens = [seccomp_arch_native()] + (profile.architectures ?? []).map(token)
+        let x32 = seccomp_arch_resolve_name("x32")
+        var found: [NewerCalls.Architecture] = []
+        for token in tokens where token != x32 && !found.contains(where: { $0.token == token }) {
+            found.append(.init(token: token, highest: highest(profile, token), highestX32: nil))
+        }
+        if tokens.contains(x32), let at = found.firstIndex(where: { $0.token == NewerCalls.x86_64 }) {
+            found[at].highestX32 = highest(profile, x32)
+        }
+        return NewerCalls(architectures: found)
+    }
+
+    private static func highest(_ profile: RuntimeSpec.Linux.Seccomp, _ token: UInt32) -> UInt32 {
+        let names = (profile.syscalls ?? []).lazy.flatMap(\.names)
+        // Negative numbers stand for calls that this architecture does not have.
+        return names.map { seccomp_syscall_resolve_name_arch(token, $0) }.filter { $0 >= 0 }.max().map(UInt32.init) ?? 0
+    }
+
+    private static func token(_ architecture: RuntimeSpec.Linux.SeccompArchitecture) -> UInt32 {
+        seccomp_arch_resolve_name(architecture.rawValue.dropFirst("SCMP_ARCH_".count).lowercased())
     }
 
     private static func add(_ architecture: RuntimeSpec.Linux.SeccompArchitecture, to context: scmp_filter_ctx) throws(Fault) {
-        let name = architecture.rawValue.dropFirst("SCMP_ARCH_".count).lowercased()
-        let token = seccomp_arch_resolve_name(name)
+        let token = token(architecture)
         guard token != 0 else { throw Fault(.unsupported, "libseccomp does not know \(architecture.rawValue)") }
         let result = seccomp_arch_add(context, token)
         guard result == 0 || result == -EEXIST else {
