@@ -100,6 +100,11 @@ final class Container: Sendable {
         enum Outcome { case now(ShimConnection), later, tooMany }
         let outcome: Outcome = state.withLock { state in
             if let shim = state.shim { return .now(shim) }
+            state.early.removeAll { attach in
+                guard Container.isAbandoned(attach.stream) else { return false }
+                close(attach.stream)
+                return true
+            }
             guard state.early.count < Container.earlyAttachesMax, !state.removed else { return .tooMany }
             state.early.append(EarlyAttach(order: order, stream: stream))
             return .later
@@ -111,6 +116,12 @@ final class Container: Sendable {
             close(stream)
             throw Fault(.unavailable, "too many clients are attached to this container (\(Container.earlyAttachesMax))")
         }
+    }
+
+    /// Whether nobody holds the other end of a stream any more.
+    private static func isAbandoned(_ stream: CInt) -> Bool {
+        var poll = pollfd(fd: stream, events: 0, revents: 0)
+        return CLinux.poll(&poll, 1, 0) > 0 && CInt(poll.revents) & POLLHUP != 0
     }
 
     /// Lets go of everybody who attached and will not be served.

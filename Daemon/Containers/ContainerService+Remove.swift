@@ -10,20 +10,25 @@ extension ContainerService {
     package func remove(_ reference: String, force: Bool, volumes: Bool) async throws(Fault) {
         let container = try registry.find(reference)
         // Volumes as objects of their own do not exist yet: `volumes` has nothing to remove.
-        for _ in 0..<3 where force && container.record.isRunning {
-            do throws(Fault) { try await kill(container, 9) } catch {
-                // It ended meanwhile, which is what was wanted.
-                guard error.kind == .conflict else { throw error }
+        for attempt in 1...Self.removalAttemptsMax {
+            do throws(Fault) {
+                if force && container.record.isRunning { try await kill(container, 9) }
+                return try await container.mailbox.perform { [self] () async throws(Fault) in
+                    if container.isRemoved {
+                        if force || container.record.hostConfig.autoRemove { return }
+                        throw Fault(.notFound, "No such container: \(reference)")
+                    }
+                    try await removeNow(container)
+                }
+            } catch {
+                // It ended or was started meanwhile: then once more.
+                guard force, error.kind == .conflict, attempt < Self.removalAttemptsMax else { throw error }
             }
-        }
-        try await container.mailbox.perform { [self] () async throws(Fault) in
-            if container.isRemoved {
-                if force || container.record.hostConfig.autoRemove { return }
-                throw Fault(.notFound, "No such container: \(reference)")
-            }
-            try await removeNow(container)
         }
     }
+
+    /// How often a forced removal kills what somebody else keeps starting.
+    private static let removalAttemptsMax = 4
 
     /// Removes a container that does not run, as a command of its mailbox: numbered steps, each of
     /// which recovery can do again.
@@ -44,7 +49,12 @@ extension ContainerService {
                 .conflict,
                 "cannot remove container \"\(container.record.name)\": container is restarting: stop the container before removing or force remove")
         }
-        try await change(container) { $0.phase = .removing(before: before) }
+        do throws(Fault) {
+            try await change(container) { $0.phase = .removing(before: before) }
+        } catch {
+            // Removing is how a full disk gets room again: the record goes in the end, when there is some.
+            guard error.kind == .noSpace else { throw error }
+        }
         CrashPoint.removeRecord.pass()
         try await images.removeRootfs(id)
         CrashPoint.removeRootfs.pass()

@@ -79,9 +79,12 @@ extension EngineStore {
             configuration.label = "cais.records"
             configuration.busyMode = .timeout(5)
             configuration.prepareDatabase { database in
+                // This process alone uses the file; exclusive, SQLite keeps the log's index in memory
+                // and needs no second file, so that reading works on a full disk.
+                //
                 // With the write-ahead log, NORMAL survives any kill of the daemon; a power cut may
                 // lose the last records but never harms the file, and after it nothing runs anyway.
-                try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -512;")
+                try database.execute(sql: "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -512;")
             }
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let verdict = try queue.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") }
