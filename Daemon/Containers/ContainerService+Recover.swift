@@ -143,6 +143,10 @@ extension ContainerService {
                 await attempt("an ended container could not be removed", id) { [self] () async throws(Fault) in try await removeNow(container) }
             }
         case .adopt(let pid, let startedAt, let restartCount):
+            // Most are as their record says: nothing is written for them.
+            if case .running(Int(pid), _) = container.record.phase, container.record.restartCount == restartCount {
+                return await adopted(container, shim)
+            }
             await note(container) { record in
                 record.phase = .running(pid: Int(pid), startedAt: startedAt ?? .now())
                 record.restartCount = restartCount

@@ -41,7 +41,7 @@ extension ContainerService {
             guard container.record.isRunning, let shim = container.shim else {
                 throw Fault(.notModified, "container \(container.id) is not running")
             }
-            try await change(container) { $0.stoppedByUser = true }
+            await note(container) { $0.stoppedByUser = true }
             CrashPoint.stopRecord.pass()
             return shim
         }
@@ -82,7 +82,7 @@ extension ContainerService {
         let ends = number == 9 || own.isEmpty || number == stopSignal
         if ends {
             try await container.mailbox.perform { [self] () async throws(Fault) in
-                if container.record.isRunning { try await change(container) { $0.stoppedByUser = true } }
+                if container.record.isRunning { await note(container) { $0.stoppedByUser = true } }
             }
         }
         let rest = container.rest()

@@ -15,12 +15,14 @@ package final class EngineStore: Sendable {
     package let quarantined: String?
 
     private let database: DatabaseQueue
+    private let reserve: DiskReserve
 
     /// Opens the file at `path` or makes it. A damaged one is moved aside under a name that says
     /// so (``quarantined``) and a new one started: an engine that does not start helps nobody.
     /// - Throws: `failed` or `noSpace` where the file cannot be used, `unsupported` for one that a
     ///   newer version wrote.
     package init(path: String) throws(Fault) {
+        reserve = DiskReserve(path: path + ".reserve")
         do throws(Fault) {
             database = try EngineStore.open(path)
             quarantined = nil
@@ -31,6 +33,7 @@ package final class EngineStore: Sendable {
                 throw error.within("make new records in place of the damaged \(path)")
             }
         }
+        reserve.fill()
     }
 
     /// The document of `key`; nil where there is none.
@@ -43,9 +46,14 @@ package final class EngineStore: Sendable {
         try transaction { (records) throws(Fault) in try records.put(table, key, document) }
     }
 
-    /// Removes a document; a missing one is already removed.
+    /// Removes a document; a missing one is already removed. Works on a full disk: things must be
+    /// removable to make room.
     package func delete(_ table: Table, _ key: String) throws(Fault) {
-        try transaction { (records) throws(Fault) in try records.delete(table, key) }
+        do throws(Fault) { try transaction { (records) throws(Fault) in try records.delete(table, key) } } catch {
+            guard error.kind == .noSpace, reserve.release() else { throw error }
+            try transaction { (records) throws(Fault) in try records.delete(table, key) }
+            reserve.fill()
+        }
     }
 
     /// All documents of a table, by key.
