@@ -70,7 +70,7 @@ final class Session {
         savedTerminal?.enter()
         if exec != nil { try resize() }
         while true {
-            takeEvents()
+            try takeEvents()
             if stream == nil, let exitCode, !(willRestart && followsRestarts) { return exitCode }
             if stream == nil, client.isClosed { return exitCode ?? 0 }
             if stream == nil, willRestart, followsRestarts {
@@ -99,8 +99,8 @@ final class Session {
         return true
     }
 
-    private func takeEvents() {
-        for event in client.takeEvents() {
+    private func takeEvents() throws(Fault) {
+        for event in try client.takeEvents() {
             switch event {
             case .exited(let exited) where exec == nil:
                 exitCode = exited.exit.exitCode

@@ -46,25 +46,16 @@ final class ShimClient {
         }
     }
 
-    /// The next event; waits for one. nil when the shim has ended.
-    func nextEvent() throws(Fault) -> ShimEvent? {
-        if !events.isEmpty { return events.removeFirst() }
-        while let message = try nextMessage() {
-            if case .event(let event) = message { return event }
-        }
-        return nil
-    }
-
     /// Reads what has arrived, after poll(2) said that something has.
     func receiveEvents() throws(Fault) {
         if try !receive() { isClosed = true }
+    }
+
+    /// The events that have been read and not been taken, those behind an answer too; does not wait.
+    func takeEvents() throws(Fault) -> [ShimEvent] {
         while let line = try lines.next() {
             if case .event(let event) = try LineCodec.decode(ShimMessage.self, from: line) { events.append(event) }
         }
-    }
-
-    /// The events that have been read and not been taken; does not wait.
-    func takeEvents() -> [ShimEvent] {
         defer { events = [] }
         return events
     }

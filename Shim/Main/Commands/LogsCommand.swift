@@ -33,7 +33,7 @@ enum LogsCommand {
             var entry = pollfd(fd: client.descriptor, events: Int16(POLLIN), revents: 0)
             // Events are only read so that the end is seen.
             if poll(&entry, 1, pollMilliseconds) > 0 { try? client.receiveEvents() }
-            _ = client.takeEvents()
+            _ = try? client.takeEvents()
             return true
         }
         return 0
