@@ -214,6 +214,9 @@ package final class NetworkService: Sendable {
         let last = state.withLock { $0.networks["bridge"]?.bridgeAddress }.flatMap { IPv4Subnet($0) }
         let address = try BridgeDevice.address(
             wanted: configuration.bridgeAddress, present: present, last: last, pools: configuration.addressPools, routes: routes)
+        if let range = configuration.containerRange, !address.contains(range) {
+            throw Fault(.invalidArgument, "the containers' range \(range) is not in the bridge's subnet \(address.network)")
+        }
         if configuration.forwards { try ProcSetting.ensure("/proc/sys/net/ipv4/ip_forward", "1") }
         let device = BridgeDevice(name: name, address: address, mtu: configuration.mtu)
         let made = try device.ensure(&netlink, previous: last)

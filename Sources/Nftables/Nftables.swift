@@ -50,26 +50,11 @@ package final class Nftables: Sendable {
     /// Reads the library's report: its first line ends in the kernel's or the parser's sentence.
     static func refusal(_ errors: String) -> Fault {
         let line = errors.split(separator: "\n").first.map(String.init) ?? "no reason given"
-        let kind: FaultKind =
-            if line.contains("No such file or directory") { .notFound } else if line.contains("File exists") { .conflict } else if line
-                .contains("Operation not permitted")
-            { .forbidden } else { .failed }
-        let marker = "Error: "
-        let reason = line.range(of: marker).map { String(line[$0.upperBound...]) } ?? line
+        let meanings: [(String, FaultKind)] = [
+            ("No such file or directory", .notFound), ("File exists", .conflict), ("Operation not permitted", .forbidden),
+        ]
+        let kind = meanings.first { line.contains($0.0) }?.1 ?? .failed
+        let reason = line.firstRange(of: "Error: ").map { String(line[$0.upperBound...]) } ?? line
         return Fault(kind, reason, trail: ["change packet filter"])
     }
-}
-
-extension StringProtocol {
-    /// The first place of `needle`; the standard library alone has none for texts.
-    fileprivate func range(of needle: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(needle) { return start..<index(start, offsetBy: needle.count) }
-            start = index(after: start)
-        }
-        return nil
-    }
-
-    fileprivate func contains(_ needle: String) -> Bool { range(of: needle) != nil }
 }

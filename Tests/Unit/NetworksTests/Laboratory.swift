@@ -29,6 +29,7 @@ struct Laboratory {
 
     let folder: String
     let events = EventBus()
+    let store: EngineStore
     let service: NetworkService
     let configuration: NetworkConfiguration
     static let host = "198.51.100.1"
@@ -37,15 +38,17 @@ struct Laboratory {
     var outside: String { "\(folder)/outside" }
 
     /// Starts a service on a bridge; with `cable` the outside too.
-    init(bridge: String = "cais0", cable: Bool = false, folder: String? = nil, change: (inout NetworkConfiguration) -> Void = { _ in }) async throws {
+    init(bridge: String = "cais0", cable: Bool = false, folder: String? = nil, store: EngineStore? = nil, change: (inout NetworkConfiguration) -> Void = { _ in }) async throws {
         self.folder = folder ?? "/tmp/networks-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         try Files.makeDirectories(self.folder, mode: 0o700)
         var configuration = NetworkConfiguration(execRoot: "\(self.folder)/run")
         configuration.bridge = bridge
         change(&configuration)
         self.configuration = configuration
+        // One store for a service and the one that follows it: a file of records has one engine.
+        self.store = if let store { store } else { try EngineStore(path: "\(self.folder)/cais.db") }
         service = try NetworkService(
-            configuration: configuration, store: EngineStore(path: "\(self.folder)/cais.db"), events: events, log: Logger(label: "test"))
+            configuration: configuration, store: self.store, events: events, log: Logger(label: "test"))
         var netlink = try NetlinkSocket()
         try netlink.request("lo", LinkRequest.change(index: 1, LinkChange(up: true)))
         if cable { try Laboratory.plug(at: "\(self.folder)/outside") }

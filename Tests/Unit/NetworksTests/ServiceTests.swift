@@ -29,6 +29,22 @@ struct ServiceTests {
         try lab.clear()
     }
 
+    @Test("addresses come from the range that was set, which must be in the subnet")
+    func range() async throws {
+        let lab = try await Laboratory { configuration in
+            configuration.bridgeAddress = IPv4Subnet("10.9.0.1/16")
+            configuration.containerRange = IPv4Subnet("10.9.5.0/24")
+        }
+        #expect(try await lab.service.connect(lab.request("web")).ipv4 == "10.9.5.0")
+        await #expect(throws: Fault.self) {
+            try await Laboratory(bridge: "cais1", folder: "\(lab.folder)/other") { configuration in
+                configuration.bridgeAddress = IPv4Subnet("10.8.0.1/16")
+                configuration.containerRange = IPv4Subnet("10.9.5.0/24")
+            }
+        }
+        try lab.clear()
+    }
+
     @Test("none has a loopback only, host has no namespace, and both are listed")
     func otherModes() async throws {
         let lab = try await Laboratory()
@@ -222,7 +238,7 @@ struct ServiceTests {
         let gone = lab.request("gone", ports: ["80/tcp": [("", "8081")]])
         _ = try await lab.service.connect(gone)
         // The first service's sockets stay, as another program's would: the second warns and goes on.
-        let second = try await Laboratory(folder: lab.folder)
+        let second = try await Laboratory(folder: lab.folder, store: lab.store)
         await second.service.reconcile(running: [kept.id])
         try await expectInventory(before, second)
         #expect(second.service.settings(of: kept.id) == attachment.settings)
@@ -239,7 +255,7 @@ struct ServiceTests {
         try await eventually { lab.fetch("127.0.0.1", 8080) == "hello" }
         _ = lab.shell("ip link delete cais0")
         #expect(lab.fetch("127.0.0.1", 8080) == nil)
-        let second = try await Laboratory(folder: lab.folder)
+        let second = try await Laboratory(folder: lab.folder, store: lab.store)
         await second.service.reconcile(running: [web.id])
         #expect(try await eventually { lab.fetch("127.0.0.1", 8080) == "hello" })
         try lab.clear()
