@@ -45,7 +45,8 @@ final class Connection {
         guard descriptor != nil else { return }
         do throws(Fault) { pending.append(contentsOf: try LineCodec.encode(message)) } catch {
             // Only a message beyond the limit of a line cannot be encoded; the client learns that.
-            guard case .reply(let reply) = message, let line = try? LineCodec.encode(ShimReply(id: reply.id, .failed(WireFault(error)))) else { return }
+            guard case .reply(let reply) = message, let line = try? LineCodec.encode(ShimReply(id: reply.id, .failed(WireFault(error))))
+            else { return }
             pending.append(contentsOf: line)
         }
         flush()

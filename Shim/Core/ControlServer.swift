@@ -47,9 +47,11 @@ final class ControlServer {
         listener = nil
         if !isFinishing {
             isFinishing = true
-            _ = loop.after(ControlServer.farewellMilliseconds) { [weak self] in self?.connections.forEach { $0.close() } }
+            _ = loop.after(ControlServer.farewellMilliseconds) { [weak self] in
+                for connection in self?.connections ?? [] { connection.close() }
+            }
         }
-        connections.forEach { $0.finish() }
+        for connection in connections { connection.finish() }
     }
 
     private func acceptOne() {

@@ -33,7 +33,9 @@ enum Footprint {
     private static func dropCode() {
         _ = dl_iterate_phdr(
             { information, _, _ in
-                guard let information = information?.pointee, information.dlpi_addr == 0, let headers = information.dlpi_phdr else { return 0 }
+                guard let information = information?.pointee, information.dlpi_addr == 0, let headers = information.dlpi_phdr else {
+                    return 0
+                }
                 for index in 0..<Int(information.dlpi_phnum) {
                     let header = headers[index]
                     guard header.p_type == UInt32(PT_LOAD), header.p_flags & UInt32(PF_W) == 0 else { continue }

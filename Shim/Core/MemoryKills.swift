@@ -31,7 +31,9 @@ struct MemoryKills {
         text.split(separator: "\n").compactMap { line in
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3 else { return nil }
-            if parts[1].split(separator: ",").contains("memory") { return ("/sys/fs/cgroup/memory\(parts[2])/memory.oom_control", "oom_kill ") }
+            if parts[1].split(separator: ",").contains("memory") {
+                return ("/sys/fs/cgroup/memory\(parts[2])/memory.oom_control", "oom_kill ")
+            }
             if parts[0] == "0" && parts[1].isEmpty { return ("/sys/fs/cgroup\(parts[2])/memory.events", "oom_kill ") }
             return nil
         }

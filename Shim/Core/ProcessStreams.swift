@@ -363,7 +363,7 @@ final class ProcessStreams {
         graceAlarm = nil
         let leaving = clients
         clients = []
-        leaving.forEach { client in
+        for client in leaving {
             client.handlers = StreamClient.Handlers()
             client.finish()
         }
@@ -390,7 +390,7 @@ final class ProcessStreams {
         close()
         let leaving = clients
         clients = []
-        leaving.forEach { client in
+        for client in leaving {
             client.handlers = StreamClient.Handlers()
             client.finish()
         }

@@ -70,7 +70,8 @@ final class RuntimeClient {
         watch(pid, invocation, log: log, output, done)
     }
 
-    private func watch(_ pid: pid_t, _ invocation: Invocation, log: String, _ output: SharedDescriptor, _ done: @escaping (Fault?) -> Void) {
+    private func watch(_ pid: pid_t, _ invocation: Invocation, log: String, _ output: SharedDescriptor, _ done: @escaping (Fault?) -> Void)
+    {
         var isLate = false
         let alarm = loop.after(invocation.limitMilliseconds) {
             isLate = true

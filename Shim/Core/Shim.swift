@@ -42,7 +42,9 @@ package final class Shim {
         let bundle = try BundleSummary.read(options.bundle)
         command = bundle.command
         guard options.isTerminal == bundle.isTerminal else {
-            let wanted = options.isTerminal ? "a terminal was asked for and process.terminal is false" : "process.terminal is true and no terminal was asked for"
+            let wanted =
+                options.isTerminal
+                ? "a terminal was asked for and process.terminal is false" : "process.terminal is true and no terminal was asked for"
             throw Fault(.invalidArgument, wanted, trail: ["read \(options.bundle)/config.json"])
         }
         records = try TaskRecords(directory: options.stateDirectory)
@@ -146,10 +148,16 @@ package final class Shim {
     private func perform(_ action: Supervisor.Action) {
         switch action {
         case .create: create()
-        case .start: call(.init(verb: "start", arguments: [options.id], limitMilliseconds: RuntimeClient.Limit.startMilliseconds, command: command), .started) { .startFailed($0) }
+        case .start:
+            call(
+                .init(verb: "start", arguments: [options.id], limitMilliseconds: RuntimeClient.Limit.startMilliseconds, command: command),
+                .started
+            ) { .startFailed($0) }
         case .delete(let force):
             let arguments = (force ? ["--force"] : []) + [options.id]
-            call(.init(verb: "delete", arguments: arguments, limitMilliseconds: RuntimeClient.Limit.deleteMilliseconds), .deleted) { .deleteFailed($0) }
+            call(.init(verb: "delete", arguments: arguments, limitMilliseconds: RuntimeClient.Limit.deleteMilliseconds), .deleted) {
+                .deleteFailed($0)
+            }
         case .killAll(let signal):
             let arguments = ["--all", options.id, String(signal)]
             // Whoever is not reached by this is by the forced delete that follows.
@@ -169,7 +177,8 @@ package final class Shim {
         }
     }
 
-    private func call(_ invocation: RuntimeClient.Invocation, _ success: Supervisor.Event, _ failure: @escaping (Fault) -> Supervisor.Event) {
+    private func call(_ invocation: RuntimeClient.Invocation, _ success: Supervisor.Event, _ failure: @escaping (Fault) -> Supervisor.Event)
+    {
         runtime.call(invocation) { [unowned self] fault in post(fault.map(failure) ?? success) }
     }
 
@@ -219,7 +228,9 @@ package final class Shim {
 
     /// A runtime that keeps no log leaves its reason on the container's standard error.
     private func explained(_ failure: Fault) -> Fault {
-        guard failure.reason.hasSuffix("said nothing"), let words = RuntimeFailure.lastLine(of: streams.unreadErrors()) else { return failure }
+        guard failure.reason.hasSuffix("said nothing"), let words = RuntimeFailure.lastLine(of: streams.unreadErrors()) else {
+            return failure
+        }
         return Fault(RuntimeFailure.kind(of: words, command: command), words)
     }
 
@@ -268,7 +279,7 @@ package final class Shim {
         if let firstFailure { report(.failed(WireFault(firstFailure))) }
         let ends = pendingEnds
         pendingEnds = []
-        ends.forEach { $0(.done) }
+        for answer in ends { answer(.done) }
         server?.finish()
         isFinished = true
     }
@@ -288,7 +299,8 @@ package final class Shim {
             case .signal(let order): try signal(order, answer)
             case .stop(let order):
                 pendingEnds.append(answer)
-                try request(.stopRequested(signal: order.signal ?? options.stopSignal, timeoutMilliseconds: stopMilliseconds(order.timeoutSeconds)))
+                try request(
+                    .stopRequested(signal: order.signal ?? options.stopSignal, timeoutMilliseconds: stopMilliseconds(order.timeoutSeconds)))
             case .resize(let order):
                 try target(order.exec).resize(width: order.width, height: order.height)
                 answer(.done)
@@ -367,7 +379,9 @@ package final class Shim {
         } catch { throw Fault(.failed, error.description, errno: error.rawValue, trail: ["attach a client"]) }
     }
 
-    private func exec(_ order: ShimRequest.Exec, _ passed: consuming FileDescriptor?, _ answer: @escaping (ShimReply.Outcome) -> Void) throws(Fault) {
+    private func exec(_ order: ShimRequest.Exec, _ passed: consuming FileDescriptor?, _ answer: @escaping (ShimReply.Outcome) -> Void)
+        throws(Fault)
+    {
         guard case .running = supervisor.phase else { throw Fault(.conflict, "the container is not running") }
         var joined: StreamClient?
         if let socket = passed.take() { joined = try client(socket, stdin: order.stdin, stdout: order.stdout, stderr: order.stderr) }

@@ -345,7 +345,7 @@ package struct Supervisor: Sendable {
         tracker.cancel()
         switch phase {
         case .running(let run): return end(run.pid, signal, timeoutMilliseconds)
-        case .starting(let pid, _): return end(pid, signal, timeoutMilliseconds)
+        case .starting(let pid, nil): return end(pid, signal, timeoutMilliseconds)
         case .created(let pid): return [.signal(pid: pid, SignalNumber.kill)]
         case .creating:
             phase = .creating(killWhenMade: true)
@@ -357,7 +357,8 @@ package struct Supervisor: Sendable {
         case .idle:
             phase = .finished
             return [.finish]
-        case .draining, .deleting, .finished: return []
+        // Ended already: its pid may be somebody else's by now.
+        case .starting, .draining, .deleting, .finished: return []
         }
     }
 
@@ -389,7 +390,7 @@ package struct Supervisor: Sendable {
             phase = .creating(killWhenMade: false)
             return [.announce(.restarting), .writeStatus, .create]
         case (.stop, .running(let run)): return kill(run.pid)
-        case (.stop, .starting(let pid, _)): return kill(pid)
+        case (.stop, .starting(let pid, nil)): return kill(pid)
         case (.kill, .running), (.kill, .starting):
             return [.killAll(SignalNumber.kill), .arm(.kill, milliseconds: Supervisor.killMilliseconds)]
         case (.restart, _), (.stop, _), (.kill, _): return []

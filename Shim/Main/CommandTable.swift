@@ -22,19 +22,26 @@ let commandLine = Program<ShimAction>(
                     it goes on, reached by its socket.
                     """,
                 action: .run, flags: runFlags),
-            Verb("status", "Show the state of a supervisor and its container as JSON", usage: "SOCKET", arity: .exactly(1), candidates: .files, action: .status),
-            Verb("start", "Start a container that --wait-start left waiting", usage: "SOCKET", arity: .exactly(1), candidates: .files, action: .start),
             Verb(
-                "logs", "Print what a container has written", usage: "[OPTIONS] SOCKET", arity: .exactly(1), candidates: .files, action: .logs,
+                "status", "Show the state of a supervisor and its container as JSON", usage: "SOCKET", arity: .exactly(1),
+                candidates: .files, action: .status),
+            Verb(
+                "start", "Start a container that --wait-start left waiting", usage: "SOCKET", arity: .exactly(1), candidates: .files,
+                action: .start),
+            Verb(
+                "logs", "Print what a container has written", usage: "[OPTIONS] SOCKET", arity: .exactly(1), candidates: .files,
+                action: .logs,
                 flags: [
                     .bool("follow", short: "f", "Go on until the container ends"),
                     .bool("timestamps", short: "t", "Put the time before each line"),
                 ]),
             Verb(
-                "attach", "Join a container's input and output", usage: "[OPTIONS] SOCKET", arity: .exactly(1), candidates: .files, action: .attach,
+                "attach", "Join a container's input and output", usage: "[OPTIONS] SOCKET", arity: .exactly(1), candidates: .files,
+                action: .attach,
                 flags: [.bool("no-stdin", "Do not attach standard input"), detachKeys]),
             Verb(
-                "exec", "Run one more command in a container", usage: "[OPTIONS] SOCKET COMMAND [ARG...]", arity: .atLeast(2), endsAtArgument: true,
+                "exec", "Run one more command in a container", usage: "[OPTIONS] SOCKET COMMAND [ARG...]", arity: .atLeast(2),
+                endsAtArgument: true,
                 candidates: .files, action: .exec,
                 flags: [
                     .bool("interactive", short: "i", "Keep standard input open"), .bool("tty", short: "t", "Give it a terminal"),
@@ -43,7 +50,8 @@ let commandLine = Program<ShimAction>(
                     .string("user", short: "u", value: "uid[:gid]", "Numeric user and group"), detachKeys,
                 ]),
             Verb(
-                "signal", "Send a signal to a container", usage: "[OPTIONS] SOCKET SIGNAL", arity: .exactly(2), candidates: .files, action: .signal,
+                "signal", "Send a signal to a container", usage: "[OPTIONS] SOCKET SIGNAL", arity: .exactly(2), candidates: .files,
+                action: .signal,
                 flags: [.bool("all", "To all its processes"), .bool("cancel-restart", "Do not start it again when it ends of this")]),
             Verb(
                 "stop", "End a container for good", usage: "[OPTIONS] SOCKET", arity: .exactly(1), candidates: .files, action: .stop,
@@ -71,8 +79,12 @@ private let runFlags: [Flag] =
             .string("bundle", short: "b", value: "DIR", candidates: .directories, "Directory with config.json and rootfs"),
             .string("id", "Name for it; the bundle directory's name where not given"),
             .bool("tty", short: "t", "It has a terminal, as its config.json must say too"),
-            .string("stdin", default: nil, candidates: .words(["none", "once", "open"]), "Its input: none, once (ends with the client that feeds it), open"),
-            .string("restart", value: "POLICY", default: "no", candidates: .words(["no", "always", "unless-stopped", "on-failure"]), check: checkPolicy, "What follows its end: no, always, unless-stopped, on-failure[:N]"),
+            .string(
+                "stdin", default: nil, candidates: .words(["none", "once", "open"]),
+                "Its input: none, once (ends with the client that feeds it), open"),
+            .string(
+                "restart", value: "POLICY", default: "no", candidates: .words(["no", "always", "unless-stopped", "on-failure"]),
+                check: checkPolicy, "What follows its end: no, always, unless-stopped, on-failure[:N]"),
             .string("stop-signal", value: "SIGNAL", default: "TERM", check: checkSignal, "What asks it to end"),
             .int("stop-timeout", default: ShimOptions.stopTimeoutSecondsDefault, "Seconds before a stop becomes a kill; -1 waits for ever"),
         ])
@@ -80,14 +92,17 @@ private let runFlags: [Flag] =
         "Log",
         [
             .string("log", value: "FILE", candidates: .files, "Log file in json-file format; STATE-DIR/ID-json.log where not given"),
-            .string("log-driver", default: "json-file", candidates: .words(["json-file", "none"]), "Where output is kept: json-file or none"),
+            .string(
+                "log-driver", default: "json-file", candidates: .words(["json-file", "none"]), "Where output is kept: json-file or none"),
             .int("log-max-size", default: Int(ShimOptions.logSizeMaxDefault), "Bytes at which a log file is put aside; 0 is never"),
             .int("log-max-file", default: ShimOptions.logFilesMaxDefault, "Log files kept"),
         ])
     + group(
         "Runtime",
         [
-            .string("runtime", value: "PATH", candidates: .files, "OCI runtime: a path, or a name looked up on PATH; cais-runtime where not given"),
+            .string(
+                "runtime", value: "PATH", candidates: .files,
+                "OCI runtime: a path, or a name looked up on PATH; cais-runtime where not given"),
             .string("runtime-root", value: "DIR", candidates: .directories, "The runtime's own state directory"),
         ])
     + group(
@@ -97,5 +112,7 @@ private let runFlags: [Flag] =
             .bool("detach", short: "d", "Print ID and socket, and leave it running"),
             .bool("wait-start", "Make the container and start it when `start` is asked for"),
             .int("ready-fd", "Supervise in this process, and say on this descriptor when the container is there"),
-            .int("attach-stall", default: ShimOptions.stallSecondsOffered, "Seconds a client may leave its output waiting before it is cut off"),
+            .int(
+                "attach-stall", default: ShimOptions.stallSecondsOffered,
+                "Seconds a client may leave its output waiting before it is cut off"),
         ])

@@ -187,7 +187,9 @@ final class Session {
                 try resize()
             } else if signal != SIGPIPE {
                 // The process may have ended meanwhile; its exit is on the way.
-                do throws(Fault) { try client.ask(.signal(.init(signal: signal, exec: exec))) } catch { if error.kind == .failed { throw error } }
+                do throws(Fault) { try client.ask(.signal(.init(signal: signal, exec: exec))) } catch {
+                    if error.kind == .failed { throw error }
+                }
             }
         }
     }

@@ -82,5 +82,7 @@ final class ShimClient {
         }
     }
 
-    private func broken(_ error: Errno) -> Fault { Fault(.unavailable, error.description, errno: error.rawValue, trail: ["talk to the supervisor"]) }
+    private func broken(_ error: Errno) -> Fault {
+        Fault(.unavailable, error.description, errno: error.rawValue, trail: ["talk to the supervisor"])
+    }
 }

@@ -99,7 +99,8 @@ package struct RestartTracker: Hashable, Sendable {
         if ranMilliseconds > RestartTracker.healthyMilliseconds { delayMilliseconds = 0 }
         guard !cancelled, wantsRestart(after: code) else { return .stay }
         restartCount += 1
-        delayMilliseconds = delayMilliseconds == 0
+        delayMilliseconds =
+            delayMilliseconds == 0
             ? RestartTracker.delayMillisecondsMin : min(delayMilliseconds * 2, RestartTracker.delayMillisecondsMax)
         return .restart(delayMilliseconds: delayMilliseconds)
     }

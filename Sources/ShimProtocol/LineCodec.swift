@@ -13,7 +13,9 @@ package enum LineCodec {
     package static func encode(_ message: some Encodable) throws(Fault) -> [UInt8] {
         var line = try JSON.encode(message)
         line.append(UInt8(ascii: "\n"))
-        guard line.count <= lineBytesMax else { throw Fault(.tooLarge, "a message of \(line.count) bytes; at most \(lineBytesMax) are allowed") }
+        guard line.count <= lineBytesMax else {
+            throw Fault(.tooLarge, "a message of \(line.count) bytes; at most \(lineBytesMax) are allowed")
+        }
         return line
     }
 

@@ -150,7 +150,8 @@ extension ShimMessage: Codable {
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        self = container.contains(.event)
+        self =
+            container.contains(.event)
             ? .event(try container.decode(ShimEvent.self, forKey: .event)) : .reply(try ShimReply(from: decoder))
     }
 
@@ -209,14 +210,15 @@ extension ShimEvent: Codable {
         guard let key = CodingKeys.allCases.first(where: { container.contains($0) }) else {
             throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "an event of an unknown kind"))
         }
-        self = switch key {
-        case .started: .started(try container.decode(Started.self, forKey: key))
-        case .exited: .exited(try container.decode(Exited.self, forKey: key))
-        case .restarting: .restarting
-        case .execStarted: .execStarted(try container.decode(ExecStarted.self, forKey: key))
-        case .execExited: .execExited(try container.decode(ExecExited.self, forKey: key))
-        case .oom: .oom
-        }
+        self =
+            switch key {
+            case .started: .started(try container.decode(Started.self, forKey: key))
+            case .exited: .exited(try container.decode(Exited.self, forKey: key))
+            case .restarting: .restarting
+            case .execStarted: .execStarted(try container.decode(ExecStarted.self, forKey: key))
+            case .execExited: .execExited(try container.decode(ExecExited.self, forKey: key))
+            case .oom: .oom
+            }
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -238,7 +240,8 @@ extension ShimReadiness: Codable {
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        self = container.contains(.failed)
+        self =
+            container.contains(.failed)
             ? .failed(try container.decode(WireFault.self, forKey: .failed))
             : .ready(pid: try container.decode(Ready.self, forKey: .ready).pid)
     }

@@ -146,7 +146,9 @@ package struct ShimRequest: Hashable, Sendable {
         package var stderr: Bool
 
         /// Describes a process to add.
-        package init(exec: String, process: RuntimeSpec.Process, tty: Bool = false, stdin: Bool = false, stdout: Bool = true, stderr: Bool = true) {
+        package init(
+            exec: String, process: RuntimeSpec.Process, tty: Bool = false, stdin: Bool = false, stdout: Bool = true, stderr: Bool = true
+        ) {
             self.exec = exec
             self.process = process
             self.tty = tty
@@ -197,20 +199,21 @@ extension ShimRequest: Codable {
             let what = keys.isEmpty ? "names no order that this shim knows" : "names more than one order"
             throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: "the request \(what)"))
         }
-        order = switch key {
-        case .id, .status: .status
-        case .start: .start
-        case .signal: .signal(try container.decode(Signal.self, forKey: key))
-        case .stop: .stop(try container.decode(Stop.self, forKey: key))
-        case .resize: .resize(try container.decode(Resize.self, forKey: key))
-        case .attach: .attach(try container.decode(Attach.self, forKey: key))
-        case .exec: .exec(try container.decode(Exec.self, forKey: key))
-        case .execStatus: .execStatus(try container.decode(ExecReference.self, forKey: key))
-        case .closeStdin: .closeStdin(try container.decode(StreamReference.self, forKey: key))
-        case .updateRestartPolicy: .updateRestartPolicy(try container.decode(UpdateRestartPolicy.self, forKey: key))
-        case .subscribe: .subscribe
-        case .shutdown: .shutdown
-        }
+        order =
+            switch key {
+            case .id, .status: .status
+            case .start: .start
+            case .signal: .signal(try container.decode(Signal.self, forKey: key))
+            case .stop: .stop(try container.decode(Stop.self, forKey: key))
+            case .resize: .resize(try container.decode(Resize.self, forKey: key))
+            case .attach: .attach(try container.decode(Attach.self, forKey: key))
+            case .exec: .exec(try container.decode(Exec.self, forKey: key))
+            case .execStatus: .execStatus(try container.decode(ExecReference.self, forKey: key))
+            case .closeStdin: .closeStdin(try container.decode(StreamReference.self, forKey: key))
+            case .updateRestartPolicy: .updateRestartPolicy(try container.decode(UpdateRestartPolicy.self, forKey: key))
+            case .subscribe: .subscribe
+            case .shutdown: .shutdown
+            }
     }
 
     package func encode(to encoder: any Encoder) throws {

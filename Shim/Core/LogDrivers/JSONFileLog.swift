@@ -49,7 +49,9 @@ package final class JSONFileLog: LogDriver {
         self.sizeMax = sizeMax
         self.filesMax = max(1, filesMax)
         timeText.reserveCapacity(40)
-        do { pages = try PageBuffer(byteCount: JSONFileLog.bufferBytes) } catch { throw Fault(.failed, error.description, errno: error.rawValue) }
+        do { pages = try PageBuffer(byteCount: JSONFileLog.bufferBytes) } catch {
+            throw Fault(.failed, error.description, errno: error.rawValue)
+        }
         buffer = pages.bytes
         do { try open(truncating: false) } catch {
             guard error == .noSpace else { throw Fault(.failed, error.description, errno: error.rawValue, trail: ["open log \(path)"]) }

@@ -43,7 +43,8 @@ enum RunCommand {
         _ = cais_close_range(3, UInt32(ready) - 1, 0)
         _ = cais_close_range(UInt32(ready) + 1, UInt32.max, 0)
         _ = setsid()
-        umask(0o077)
+        // What runtime and hooks inherit; the shim gives its own files their modes itself.
+        umask(0o022)
         chdir("/")
         let shim: Shim
         do throws(Fault) { shim = try Shim(options) } catch {
@@ -168,11 +169,14 @@ enum RunCommand {
 
     /// The command line that gives a supervisor these options.
     private static func words(_ options: ShimOptions) -> [String] {
-        var words = ["run", "--id", options.id, "--bundle", options.bundle, "--state-dir", options.stateDirectory, "--runtime", options.runtime]
+        var words = [
+            "run", "--id", options.id, "--bundle", options.bundle, "--state-dir", options.stateDirectory, "--runtime", options.runtime,
+        ]
         if let root = options.runtimeRoot { words += ["--runtime-root", root] }
         switch options.log {
         case .none: words += ["--log-driver", "none"]
-        case .jsonFile(let path, let size, let files): words += ["--log", path, "--log-max-size", String(size), "--log-max-file", String(files)]
+        case .jsonFile(let path, let size, let files):
+            words += ["--log", path, "--log-max-size", String(size), "--log-max-file", String(files)]
         }
         if options.isTerminal { words.append("--tty") }
         words += ["--stdin", options.input, "--restart", options.restartPolicy.description, "--stop-signal", String(options.stopSignal)]

@@ -49,7 +49,9 @@ enum ExecCommand {
         guard case .status(let status) = try client.ask(.status), let bundle = status.bundle else {
             throw Fault(.failed, "the supervisor does not say which bundle it runs")
         }
-        guard var process = try Bundle.read(RuntimeSpec.self, bundle).process else { throw Fault(.invalidArgument, "\(bundle)/config.json has no process") }
+        guard var process = try Bundle.read(RuntimeSpec.self, bundle).process else {
+            throw Fault(.invalidArgument, "\(bundle)/config.json has no process")
+        }
         process.args = Array(arguments.positional.dropFirst())
         process.terminal = arguments.bool("tty")
         process.env = (process.env ?? []) + arguments.strings("env")

@@ -7,7 +7,9 @@ import Testing
     @Test("docker's notation is read and written back", arguments: ["no", "always", "unless-stopped", "on-failure", "on-failure:3"])
     func notation(text: String) throws { #expect(try RestartPolicy(parsing: text).description == text) }
 
-    @Test("nothing else is a policy", arguments: ["sometimes", "on-failure:", "on-failure:-1", "on-failure:x", "always:3", "on-failure:99999999999"])
+    @Test(
+        "nothing else is a policy",
+        arguments: ["sometimes", "on-failure:", "on-failure:-1", "on-failure:x", "always:3", "on-failure:99999999999"])
     func refused(text: String) { #expect(throws: Fault.self) { try RestartPolicy(parsing: text) } }
 
     @Test("the delay doubles from a tenth of a second to a minute")
@@ -71,6 +73,11 @@ import Testing
         #expect(Timestamp(parsing: "2026-02-28T23:00:00.5-01:00") == Timestamp(parsing: "2026-03-01T00:00:00.5Z"))
     }
 
-    @Test("no such day, no such time", arguments: ["2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01", "2026-01-01T00:00:00", "x", "2026-01-01T00:00:00.Z"])
+    @Test(
+        "no such day, no such time",
+        arguments: [
+            "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01", "2026-01-01T00:00:00", "x",
+            "2026-01-01T00:00:00.Z",
+        ])
     func refused(text: String) { #expect(Timestamp(parsing: text) == nil) }
 }

@@ -59,9 +59,11 @@ struct Record: Decodable, Equatable {
         _ = take(log, [0xff, 0x61, 0xc3, 0x0a])
         _ = take(log, [0xed, 0xa0, 0x80, 0xc0, 0xaf, 0xf5, 0x0a])
         let replacement = "\u{fffd}"
-        #expect(try records().map(\.log) == [
-            "q\" b\\ t\t r\r e\u{1b} n\u{0} ü € 😀\n", "\(replacement)a\(replacement)\n", String(repeating: replacement, count: 6) + "\n",
-        ])
+        #expect(
+            try records().map(\.log) == [
+                "q\" b\\ t\t r\r e\u{1b} n\u{0} ü € 😀\n", "\(replacement)a\(replacement)\n",
+                String(repeating: replacement, count: 6) + "\n",
+            ])
     }
 
     @Test("a long line becomes records of 16 KiB, and no character is cut in two")
@@ -115,7 +117,9 @@ struct Record: Decodable, Equatable {
     }
 
     @Test("a log whose directory is missing is refused at once")
-    func missingDirectory() { #expect(throws: (any Error).self) { try JSONFileLog(path: scratch.path + "/none/log", sizeMax: 0, filesMax: 1) } }
+    func missingDirectory() {
+        #expect(throws: (any Error).self) { try JSONFileLog(path: scratch.path + "/none/log", sizeMax: 0, filesMax: 1) }
+    }
 
     @Test("a link in the place of the log is not followed")
     func link() {

@@ -140,7 +140,10 @@ import Testing
     func delay() throws {
         var supervisor = Self.lived(Self.toRunning + [Self.failed], policy: .always)
         let exited = try supervisor.handle(.outputEnded, at: Timestamp(seconds: 9))
-        #expect(exited.contains { if case .announce(.exited(let told)) = $0 { told.willRestart && told.restartDelayMilliseconds == 100 } else { false } })
+        #expect(
+            exited.contains {
+                if case .announce(.exited(let told)) = $0 { told.willRestart && told.restartDelayMilliseconds == 100 } else { false }
+            })
         #expect(try supervisor.handle(.deleted, at: Timestamp(seconds: 9, nanoseconds: 30_000_000)) == [.arm(.restart, milliseconds: 70)])
     }
 
@@ -167,6 +170,15 @@ import Testing
         #expect(asked == [.signal(pid: 7, 15), .disarm(.stop)])
     }
 
+    @Test("a process that has been reaped is never signalled: its pid may be another's")
+    func reapedPid() throws {
+        let events: [Supervisor.Event] = [.begin, .created(pid: 7), .startRequested, .initExited(.exited(code: 0), oomKilled: false)]
+        for event in [Supervisor.Event.stopRequested(signal: 15, timeoutMilliseconds: 0), .timer(.stop)] {
+            var supervisor = Self.lived(events)
+            #expect(try supervisor.handle(event, at: Timestamp(seconds: 9)) == [])
+        }
+    }
+
     @Test("a stop while it waits for its restart ends it with the exit it had")
     func stopWaiting() throws {
         var supervisor = Self.lived(Self.toRunning + [Self.failed, .outputEnded, .deleted], policy: .always)
@@ -191,7 +203,8 @@ import Testing
     @Test("a kill that cancels the restart is the end of a container that is always restarted")
     func cancellingSignal() throws {
         var supervisor = Self.lived(Self.toRunning, policy: .always)
-        #expect(try supervisor.handle(.signalRequested(9, all: false, cancelRestart: true), at: Timestamp(seconds: 9)) == [.signal(pid: 7, 9)])
+        #expect(
+            try supervisor.handle(.signalRequested(9, all: false, cancelRestart: true), at: Timestamp(seconds: 9)) == [.signal(pid: 7, 9)])
         _ = try supervisor.handle(.initExited(.signaled(signal: 9), oomKilled: false), at: Timestamp(seconds: 9))
         _ = try supervisor.handle(.outputEnded, at: Timestamp(seconds: 9))
         #expect(supervisor.taskPhase == .stopped)

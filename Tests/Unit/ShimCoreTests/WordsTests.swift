@@ -4,26 +4,32 @@ import Testing
 @testable import ShimCore
 
 @Suite struct RuntimeFailureTests {
-    @Test("what runc, crun and cais-runtime say about a command that is missing is understood", arguments: [
-        (#"runc create failed: unable to start container process: exec: "nosuch": executable file not found in $PATH"#, "nosuch"),
-        (#"exec: "/nosuch": stat /nosuch: no such file or directory"#, "/nosuch"),
-        ("executable file `nosuch` not found in $PATH: No such file or directory", "nosuch"),
-        ("exec nosuch: executable file not found in $PATH", "nosuch"),
-    ])
+    @Test(
+        "what runc, crun and cais-runtime say about a command that is missing is understood",
+        arguments: [
+            (#"runc create failed: unable to start container process: exec: "nosuch": executable file not found in $PATH"#, "nosuch"),
+            (#"exec: "/nosuch": stat /nosuch: no such file or directory"#, "/nosuch"),
+            ("executable file `nosuch` not found in $PATH: No such file or directory", "nosuch"),
+            ("exec nosuch: executable file not found in $PATH", "nosuch"),
+        ])
     func missing(message: String, command: String) { #expect(RuntimeFailure.kind(of: message, command: command) == .commandNotFound) }
 
-    @Test("and about one that cannot be executed", arguments: [
-        (#"exec: "/etc": permission denied"#, "/etc"), (#"exec: "/etc": is a directory"#, "/etc"),
-        ("open executable: Operation not permitted", "/etc"), ("exec /bin/data: exec format error", "/bin/data"),
-    ])
+    @Test(
+        "and about one that cannot be executed",
+        arguments: [
+            (#"exec: "/etc": permission denied"#, "/etc"), (#"exec: "/etc": is a directory"#, "/etc"),
+            ("open executable: Operation not permitted", "/etc"), ("exec /bin/data: exec format error", "/bin/data"),
+        ])
     func notExecutable(message: String, command: String) {
         #expect(RuntimeFailure.kind(of: message, command: command) == .commandNotExecutable)
     }
 
-    @Test("a mount that lacks a file is no missing command", arguments: [
-        "error mounting \"/data\" to rootfs at \"/data\": no such file or directory",
-        "mkdir /sys/fs/cgroup/memory/x: permission denied", "exec fifo: no such file or directory",
-    ])
+    @Test(
+        "a mount that lacks a file is no missing command",
+        arguments: [
+            "error mounting \"/data\" to rootfs at \"/data\": no such file or directory",
+            "mkdir /sys/fs/cgroup/memory/x: permission denied", "exec fifo: no such file or directory",
+        ])
     func others(message: String) { #expect(RuntimeFailure.kind(of: message, command: "sh") == .failed) }
 
     @Test("the last error of a log counts, whatever else is in it")
@@ -58,7 +64,8 @@ import Testing
 @Suite struct DemultiplexerTests {
     @Test("frames come apart wherever the bytes were cut")
     func cuts() {
-        let bytes: [UInt8] = [1, 0, 0, 0, 0, 0, 0, 3] + Array("out".utf8) + [2, 0, 0, 0, 0, 0, 0, 2] + Array("er".utf8) + [1, 0, 0, 0, 0, 0, 0, 0]
+        let bytes: [UInt8] =
+            [1, 0, 0, 0, 0, 0, 0, 3] + Array("out".utf8) + [2, 0, 0, 0, 0, 0, 0, 2] + Array("er".utf8) + [1, 0, 0, 0, 0, 0, 0, 0]
         for cut in 0...bytes.count {
             var demultiplexer = Demultiplexer()
             let pieces = demultiplexer.take(bytes[..<cut]) + demultiplexer.take(bytes[cut...])

@@ -48,7 +48,10 @@ import Testing
         let messages: [ShimMessage] = [
             .reply(ShimReply(id: 1, .done)), .reply(ShimReply(id: 2, .failed(WireFault(Fault(.conflict, "no"))))),
             .reply(ShimReply(id: 3, .exec(ExecStatus(exec: "a", running: false, pid: 4, exitCode: 0)))),
-            .reply(ShimReply(id: 4, .status(TaskStatus(id: "c", phase: .restarting, shimPid: 2, tty: false, restartPolicy: .always, lastExit: exit)))),
+            .reply(
+                ShimReply(
+                    id: 4, .status(TaskStatus(id: "c", phase: .restarting, shimPid: 2, tty: false, restartPolicy: .always, lastExit: exit)))
+            ),
             .event(.started(.init(pid: 3, startedAt: Timestamp(seconds: 1)))), .event(.restarting), .event(.oom),
             .event(.exited(.init(exit: exit, willRestart: true, restartDelayMilliseconds: 100))),
             .event(.execStarted(.init(exec: "a", pid: 5))), .event(.execExited(.init(exec: "a", pid: 5, exitCode: 1))),
@@ -62,7 +65,9 @@ import Testing
     func readiness() throws {
         #expect(String(decoding: try LineCodec.encode(ShimReadiness.ready(pid: 12)), as: UTF8.self) == "{\"ready\":{\"pid\":12}}\n")
         let failed = ShimReadiness.failed(WireFault(Fault(.commandNotFound, "no sh")))
-        #expect(String(decoding: try LineCodec.encode(failed), as: UTF8.self) == "{\"failed\":{\"kind\":\"commandNotFound\",\"message\":\"no sh\"}}\n")
+        #expect(
+            String(decoding: try LineCodec.encode(failed), as: UTF8.self)
+                == "{\"failed\":{\"kind\":\"commandNotFound\",\"message\":\"no sh\"}}\n")
         #expect(try LineCodec.decode(ShimReadiness.self, from: try LineCodec.encode(failed)) == failed)
     }
 
