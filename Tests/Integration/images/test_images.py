@@ -2,6 +2,7 @@
 left of what is gone or was never whole."""
 
 import bz2
+import contextlib
 import gzip
 import hashlib
 import io
@@ -451,6 +452,23 @@ def test_events_tell_what_happened(store, tmp_path):
 
 # --- Crashes ---
 
+def children(pid):
+    """The children of all of a process's threads."""
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/task/{thread}/children") as file:
+            found += file.read().split()
+    return found
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def test_images_are_there_after_the_daemon_was_killed(fresh_engine, tmp_path):
     engine = fresh_engine
     images.docker_archive(tmp_path / "i.tar", "durable:1", [layer(a="durable")])
@@ -472,10 +490,11 @@ def test_a_daemon_killed_while_loading_leaves_nothing(fresh_engine, tmp_path):
     for _ in range(4):
         client = engine.popen("docker", "load", "-q", "-i", tmp_path / "big.tar")
         wait_until("something is written", lambda: ingests(engine) or layers(engine) != before["layers"] or client.poll() is not None)
+        workers = children(engine.process.pid)
         engine.kill()
         client.communicate()
         engine.start()
-        wait_until("no worker is left", lambda: not subprocess.run(["pgrep", "-f", "unpack-worker"], capture_output=True).stdout)
+        wait_until("no worker is left", lambda: not any(is_alive(pid) for pid in workers))
         after = state(engine)
         assert after == before or "big:1" in engine.ok("images", "--format", "{{.Repository}}:{{.Tag}}"), after
         assert not after["ingests"]
@@ -493,6 +512,23 @@ def test_one_damaged_image_does_not_keep_the_engine_from_starting(fresh_engine, 
     assert image[7:] in engine.log_text()
     load(engine, tmp_path / "i.tar")
     assert engine.ok("images", "-q", "--no-trunc", "damaged:1") == image
+
+
+def test_images_outlive_their_records(fresh_engine, tmp_path):
+    """With the records destroyed the images are there still, by their IDs: nothing is taken for an orphan."""
+    engine = fresh_engine
+    image = engine.ok("images", "-q", "--no-trunc", "busybox")
+    engine.kill()
+    for name in os.listdir(engine.root / "data"):
+        if name.startswith("cais.db-"):
+            os.unlink(engine.root / "data" / name)
+    (engine.root / "data/cais.db").write_bytes(b"no database " * 1000)
+    engine.start()
+    assert engine.ok("images", "-aq", "--no-trunc") == image
+    assert engine.ok("run", "--rm", "--network", "none", image, "echo", "found again") == "found again"
+    engine.kill()
+    engine.start()
+    assert engine.ok("images", "-aq", "--no-trunc") == image
 
 
 def test_loads_at_the_same_time_do_not_disturb_each_other(store, tmp_path):
