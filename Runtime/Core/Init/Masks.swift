@@ -8,20 +8,33 @@ enum Masks {
     /// Covers files with /dev/null and directories with one empty directory that all of them share.
     static func hide(_ paths: [String], in tree: borrowing RootTree) throws(Fault) {
         if paths.isEmpty { return }
-        let null = try verifiedNull(in: tree)
-        var empty: CInt = -1
-        defer { if empty >= 0 { close(empty) } }
+        var null = Cover(mount: try verifiedNull(in: tree))
+        var empty: Cover?
         for path in paths {
             do throws(Fault) {
                 guard let target = try existing(path, in: tree) else { continue }
                 let status = try attempt("stat") { () throws(Errno) in try target.status() }
                 let isDirectory = status.kind == .directory
-                if isDirectory && empty < 0 { empty = try emptyDirectory().release() }
-                let source = isDirectory ? empty : null.rawValue
+                if isDirectory && empty == nil { empty = Cover(mount: try emptyDirectory()) }
                 try attempt("cover") { () throws(Errno) in
-                    try Mount.attach(try Mount.copy("", at: source, recursive: false), to: target)
+                    if isDirectory { try empty?.put(on: target) } else { try null.put(on: target) }
                 }
             } catch { throw error.within("mask \(path)") }
+        }
+    }
+
+    /// A mount that covers several places. A detached mount cannot be cloned before Linux 6.15: the
+    /// first place gets the mount itself, each later one a clone of it where it is attached.
+    private struct Cover: ~Copyable {
+        let mount: FileDescriptor
+        private var isAttached = false
+
+        init(mount: consuming FileDescriptor) { self.mount = mount }
+
+        mutating func put(on target: borrowing FileDescriptor) throws(Errno) {
+            if isAttached { return try Mount.attach(try Mount.copy("", at: mount.rawValue, recursive: false), to: target) }
+            try Mount.attach(mount, to: target)
+            isAttached = true
         }
     }
 
