@@ -90,8 +90,16 @@ package enum NetworkMode: Hashable, Sendable {
 }
 
 extension EndpointRequest {
-    /// Finds what is wrong with the wish before anything is made: also good at a container's creation.
+    /// Finds what is wrong with the wish at a container's creation. A network that does not exist is
+    /// an invalid argument there: clients take "not found" in that answer for a missing image.
     package func validate() throws(Fault) {
+        do throws(Fault) { try check() } catch {
+            throw error.kind == .notFound ? Fault(.invalidArgument, error.reason, trail: error.trail) : error
+        }
+    }
+
+    /// Finds what is wrong with the wish before anything is made.
+    func check() throws(Fault) {
         let mode = try NetworkMode(parsing: mode)
         if let ipv4, !ipv4.isEmpty {
             throw Fault(.invalidArgument, "user specified IP address is supported on user defined networks only")

@@ -53,7 +53,7 @@ package final class NetworkService: Sendable {
     /// Connects a container: all of it or nothing. An endpoint that a crash left behind is replaced.
     package func connect(_ request: EndpointRequest) async throws(Fault) -> EndpointAttachment {
         try await BlockingPool.shared.run { () throws(Fault) in
-            try request.validate()
+            try request.check()
             let mode = try NetworkMode(parsing: request.mode)
             if case .container(let other) = mode { return try self.join(other) }
             return try within("failed to set up container networking") { () throws(Fault) in

@@ -78,8 +78,9 @@ struct PlanTests {
         request.aliases = ["db"]
         #expect(throws: Fault.self) { try request.validate() }
         let unknown = EndpointRequest(id: Self.id, name: "web", hostname: "h", mode: "backend")
-        let fault = #expect(throws: Fault.self) { try unknown.validate() }
+        let fault = #expect(throws: Fault.self) { try unknown.check() }
         #expect(fault?.kind == .notFound && fault?.reason == "network backend not found")
+        #expect(throws: Fault(.invalidArgument, "network backend not found")) { try unknown.validate() }
     }
 
     @Test("an interface's name is one the kernel and the packet filter take")
