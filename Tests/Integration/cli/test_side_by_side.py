@@ -2,6 +2,8 @@
 
 Where the two name themselves, their names are taken for one; ids that a command makes are masked."""
 
+import contextlib
+import json
 import os
 import pty
 import re
@@ -45,7 +47,14 @@ UNORDERED = ("images",)
 
 
 def ordered(words, out):
-    return "\n".join(sorted(out.splitlines())) if words[0] in UNORDERED else out
+    """What is printed without the orders that mean nothing: of Go's maps, and of JSON's members,
+    which an engine may send in any."""
+    if words[0] in UNORDERED:
+        return "\n".join(sorted(out.splitlines()))
+    if out.startswith(("{", "[")):
+        with contextlib.suppress(ValueError):
+            return json.loads(out), out.count("\n")
+    return out
 
 
 def both(engine, *words, input=None, mask=False):
