@@ -48,6 +48,9 @@ extension Program {
             let words = verbs.isEmpty ? path[path.count - 1].candidates : .words(verbs + (path.count == 1 ? ["help", "completion"] : []))
             wordCases.append("        \(key)) \(words.bash) ;;")
         }
+        let completions = pattern(["\(name) completion"])
+        flagCases.append("        \(completions)) echo --help ;;")
+        wordCases.append("        \(completions)) \(Candidates.words(Shell.allCases.map(\.rawValue)).bash) ;;")
         let function = "_" + name.split(separator: "-").joined(separator: "_")
         return """
             # bash completion for \(name), made by `\(name) completion bash`.
@@ -122,6 +125,8 @@ extension Program {
 
     private func fishScript() -> String {
         var lines = ["# fish completion for \(name), made by `\(name) completion fish`.", "complete -c \(name) -f"]
+        let shells = Shell.allCases.map(\.rawValue).joined(separator: " ")
+        lines.append("complete -c \(name) -n '__fish_seen_subcommand_from completion' -a \(shellQuoted(shells))")
         for path in allPaths {
             let verb = path[path.count - 1]
             let condition = fishCondition(path)
