@@ -46,14 +46,17 @@ struct Context {
     let action: Action
 
     /// Prints the names for which `body` works and the errors for which it does not; 1 if any.
-    func forEach(_ names: [String], prints: Bool = true, _ body: (String) throws(Fault) -> Void) -> Int32 {
+    /// - Parameter forgivesMissing: what is not there is still said, but counts as done (`rm -f`).
+    func forEach(
+        _ names: [String], prints: Bool = true, forgivesMissing: Bool = false, _ body: (String) throws(Fault) -> Void
+    ) -> Int32 {
         var failures: [String] = []
         for name in names {
             do throws(Fault) {
                 try body(name)
                 if prints { Output.line(name) }
             } catch {
-                failures.append(error.description)
+                if forgivesMissing, error.kind == .notFound { Output.error(error.description) } else { failures.append(error.description) }
             }
         }
         for failure in failures { Output.error(failure) }

@@ -1,6 +1,7 @@
 import CLICore
 import EngineAPI
 import Faults
+import Flags
 
 /// The verbs. Each reads its flags, asks the engine and prints; the exit code is what it returns.
 enum Commands {
@@ -55,13 +56,15 @@ enum Commands {
 
     /// A moment as the API takes it: seconds since 1970 for spans before now, as docker's client
     /// counts them on its own clock.
-    static func moment(_ text: String) -> String {
+    /// - Throws: `invalidArgument` for what is neither a span nor a date.
+    static func moment(_ text: String, of flag: String) throws(Fault) -> String {
         if let span = try? GoDuration.nanoseconds(text) {  // Not a span: then a date, below.
             let at = Timestamp(nanoseconds: Timestamp.now().nanoseconds - span)
             return seconds(at)
         }
-        // What is no date either goes to the engine, which knows how to say so.
-        return (try? Timestamp(parsing: text)).map(seconds) ?? text
+        do throws(Fault) { return seconds(try Timestamp(parsing: text)) } catch {
+            throw Fault(.invalidArgument, "invalid value for \(quoted(flag)): failed to parse value as time or duration: \(quoted(text))")
+        }
     }
 
     private static func seconds(_ at: Timestamp) -> String {

@@ -78,7 +78,7 @@ extension Commands {
         var query: [(name: String, value: String)] = []
         if arguments.bool("force") { query.append(("force", "1")) }
         if arguments.bool("no-prune") { query.append(("noprune", "1")) }
-        return context.forEach(arguments.positional, prints: false) { (name) throws(Fault) in
+        return context.forEach(arguments.positional, prints: false, forgivesMissing: arguments.bool("force")) { (name) throws(Fault) in
             let items: [ImageDeleteItem] = try context.client.call(Request("DELETE", "/images/\(percentEncoded(name))", query: query))
             for item in items {
                 if !item.deleted.isEmpty { Output.line("Deleted: \(item.deleted)") }

@@ -40,16 +40,10 @@ extension Commands {
         var query: [(name: String, value: String)] = []
         if arguments.bool("force") { query.append(("force", "1")) }
         if arguments.bool("volumes") { query.append(("v", "1")) }
-        return context.forEach(arguments.positional) { (name) throws(Fault) in
+        return context.forEach(arguments.positional, forgivesMissing: arguments.bool("force")) { (name) throws(Fault) in
             let plain = name.hasPrefix("/") ? String(name.dropFirst()) : name
             guard !plain.isEmpty else { throw Fault(.invalidArgument, "Container name cannot be empty") }
-            do throws(Fault) {
-                try context.client.perform(Request("DELETE", "/containers/\(percentEncoded(plain))", query: query))
-            } catch {
-                // With -f what is already gone counts as removed, but is not claimed to have been there.
-                guard arguments.bool("force"), error.kind == .notFound else { throw error }
-                throw error
-            }
+            try context.client.perform(Request("DELETE", "/containers/\(percentEncoded(plain))", query: query))
         }
     }
 

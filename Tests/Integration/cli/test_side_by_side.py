@@ -168,6 +168,14 @@ version --format {{.Server.Version}}\\x20{{.Server.Os}}
 rm nope
 rm
 rm server
+rm -f nope
+rm -fv nope
+rmi -f nope
+ps -a --no-trunc -s
+system info --format {{.Driver}}
+network ls --no-trunc -q
+logs --since nonsense server
+wait nope alsonope
 stop nope
 kill nope
 kill failed
