@@ -62,8 +62,11 @@ extension Commands {
         if arguments.bool("follow") { query.append(("follow", "1")) }
         if arguments.bool("timestamps") { query.append(("timestamps", "1")) }
         if arguments.bool("details") { query.append(("details", "1")) }
-        if arguments.isSet("since") { query.append(("since", try moment(arguments.string("since"), of: "since"))) }
-        if arguments.isSet("until") { query.append(("until", try moment(arguments.string("until"), of: "until"))) }
+        for flag in ["since", "until"] where arguments.isSet(flag) {
+            do throws(Fault) { query.append((flag, try moment(arguments.string(flag)))) } catch {
+                throw Fault(error.kind, "invalid value for \(quoted(flag)): \(error.reason)")
+            }
+        }
         let exchange = try context.client.stream(Request("GET", "/containers/\(container.id)/logs", query: query))
         var demultiplexer = StreamDemultiplexer()
         while let piece = try exchange.next() {

@@ -57,13 +57,13 @@ enum Commands {
     /// A moment as the API takes it: seconds since 1970 for spans before now, as docker's client
     /// counts them on its own clock.
     /// - Throws: `invalidArgument` for what is neither a span nor a date.
-    static func moment(_ text: String, of flag: String) throws(Fault) -> String {
+    static func moment(_ text: String) throws(Fault) -> String {
         if let span = try? GoDuration.nanoseconds(text) {  // Not a span: then a date, below.
             let at = Timestamp(nanoseconds: Timestamp.now().nanoseconds - span)
             return seconds(at)
         }
         do throws(Fault) { return seconds(try Timestamp(parsing: text)) } catch {
-            throw Fault(.invalidArgument, "invalid value for \(quoted(flag)): failed to parse value as time or duration: \(quoted(text))")
+            throw Fault(.invalidArgument, "failed to parse value as time or duration: \(quoted(text))")
         }
     }
 

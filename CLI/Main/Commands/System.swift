@@ -48,8 +48,8 @@ extension Commands {
     static func events(_ context: Context) throws(Fault) -> Int32 {
         let arguments = context.arguments
         var query: [(name: String, value: String)] = []
-        if arguments.isSet("since") { query.append(("since", try moment(arguments.string("since"), of: "since"))) }
-        if arguments.isSet("until") { query.append(("until", try moment(arguments.string("until"), of: "until"))) }
+        if arguments.isSet("since") { query.append(("since", try moment(arguments.string("since")))) }
+        if arguments.isSet("until") { query.append(("until", try moment(arguments.string("until")))) }
         query += try self.query(try filters(arguments.strings("filter")))
         let format = arguments.string("format")
         let template = try format.isEmpty || format == "json" ? nil : Template(parsing: format)

@@ -175,6 +175,8 @@ ps -a --no-trunc -s
 system info --format {{.Driver}}
 network ls --no-trunc -q
 logs --since nonsense server
+logs --until nonsense server
+events --since nonsense
 wait nope alsonope
 stop nope
 kill nope
