@@ -57,6 +57,7 @@ final class Engine: Sendable {
         await containers.recover()
         try await listen(
             Services(containers: containers, images: images, networks: networks, events: events, system: try facts(store)))
+        Footprint.giveBackStartUp()
     }
 
     /// Stops serving. Containers run on: their supervisors do not need the daemon.
