@@ -42,6 +42,8 @@ final class Container: Sendable {
         var next: UInt64 = 0
         var removed = false
         var execs: [String: ExecProcess] = [:]
+        /// Their IDs, the oldest first.
+        var execOrder: [String] = []
     }
     private let state: Mutex<State>
 
@@ -200,8 +202,26 @@ final class Container: Sendable {
     /// The exec of that ID.
     func exec(_ id: String) -> ExecProcess? { state.withLock { $0.execs[id] } }
 
-    /// Adds an exec or changes one.
-    func setExec(_ exec: ExecProcess) { state.withLock { $0.execs[exec.id] = exec } }
+    /// The most execs that are remembered after their end.
+    static let endedExecsMax = 256
+
+    /// Adds an exec and returns the IDs of those that ended long ago and are forgotten for it.
+    func addExec(_ exec: ExecProcess) -> [String] {
+        state.withLock { state in
+            state.execs[exec.id] = exec
+            state.execOrder.append(exec.id)
+            var surplus = state.execs.values.filter { !$0.phase.isOpen }.count - Container.endedExecsMax
+            guard surplus > 0 else { return [] }
+            var forgotten: [String] = []
+            for id in state.execOrder where surplus > 0 && state.execs[id]?.phase.isOpen == false {
+                state.execs[id] = nil
+                forgotten.append(id)
+                surplus -= 1
+            }
+            state.execOrder.removeAll { state.execs[$0] == nil }
+            return forgotten
+        }
+    }
 
     /// The IDs of its execs that have not ended.
     var execIDs: [String] {

@@ -19,8 +19,8 @@ extension ContainerService {
             throw Fault(.unavailable, "container \(container.id) has \(Self.execsMax) execs already")
         }
         let exec = ExecProcess(id: ContainerID.random().text, container: container.id, request: request)
-        container.setExec(exec)
-        registry.insertExec(exec.id, of: container.id)
+        let forgotten = container.addExec(exec)
+        registry.insertExec(exec.id, of: container.id, forgetting: forgotten)
         publish("exec_create: \(exec.commandLine)", container.record, ["execID": exec.id])
         return exec.id
     }

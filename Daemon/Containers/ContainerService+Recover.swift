@@ -11,7 +11,7 @@ extension ContainerService {
     /// How many containers are looked at side by side.
     private static let recoveredAtOnce = 16
     /// How long a shim may take to say how it is.
-    private static let shimAnswerSecondsMax = 10
+    private static let shimAnswerSecondsMax = 20
 
     /// Reads what there is, connects to shims that live, collects exits, finishes or undoes what
     /// was cut off, and starts what its policy wants. Every container is known when this returns;
@@ -111,7 +111,7 @@ extension ContainerService {
         let (evidence, shim) = await evidence(of: container)
         let plan = RecoveryPlan.make(container.record.phase, evidence)
         switch plan {
-        case .adopt, .adoptRestarting: break
+        case .adopt, .adoptRestarting, .adoptAsRecorded: break
         case .undoCreate, .finishRemoval, .rest, .undoStart, .collect, .lost: await letGo(container, shim)
         }
         await carryOut(plan, container, shim)
@@ -158,6 +158,7 @@ extension ContainerService {
                 record.restartCount = restartCount
             }
             await adopted(container, shim)
+        case .adoptAsRecorded: await adopted(container, shim)
         case .undoStart(let before):
             await deleteTask(container.record)
             await putAway(container)
@@ -195,11 +196,17 @@ extension ContainerService {
     private func evidence(of container: Container) async -> (ShimEvidence, ShimConnection?) {
         let id = container.id
         guard Files.exists(configuration.shimDirectory(id.text)) else { return (.none, nil) }
-        if let shim = try? await connectShim(container) {  // nobody listens: then it has ended
-            if case .status(let status)? = try? await shim.request(.status, within: Self.shimAnswerSecondsMax) {  // as above
-                return (.alive(status), shim)
+        if let shim = try? await openShim(container) {  // nobody listens: then it has ended
+            do throws(Fault) {
+                try await shim.request(.subscribe, within: Self.shimAnswerSecondsMax)
+                if case .status(let status) = try await shim.request(.status, within: Self.shimAnswerSecondsMax) {
+                    return (.alive(status), shim)
+                }
+            } catch {
+                report("a shim does not say how it is", id, error)
             }
-            shim.close()
+            // One that is there but too slow to answer is not taken for dead: its container would be killed.
+            if !shim.hasEnded { return (.silent, shim) }
         }
         if let exit = await exitRecord(id) { return (.ended(exit), nil) }
         return (.none, nil)

@@ -190,11 +190,18 @@ extension ContainerService {
     }
 
     /// Connects to a container's shim and listens to it.
-    func connectShim(_ container: Container) async throws(Fault) -> ShimConnection {
+    private func connectShim(_ container: Container) async throws(Fault) -> ShimConnection {
+        let shim = try await openShim(container)
+        try await shim.request(.subscribe)
+        return shim
+    }
+
+    /// Connects to a container's shim; its events come once `subscribe` was asked for.
+    func openShim(_ container: Container) async throws(Fault) -> ShimConnection {
         let path = "\(configuration.shimDirectory(container.id.text))/\(ShimFile.socket)"
         let generation = container.generation
         // The handlers hold the container weakly: the connection belongs to it.
-        let shim = try await blocking { [weak self, weak container] () throws(Fault) in
+        return try await blocking { [weak self, weak container] () throws(Fault) in
             try ShimConnection.connect(path) { [weak self, weak container] event in
                 guard let self, let container else { return }
                 container.mailbox.post { await self.heard(event, of: container, generation) }
@@ -203,8 +210,6 @@ extension ContainerService {
                 container.mailbox.post { await self.shimEnded(container, generation) }
             }
         }
-        try await shim.request(.subscribe)
-        return shim
     }
 
     private func passEarlyAttaches(_ container: Container, _ shim: ShimConnection) async throws(Fault) {

@@ -7,6 +7,8 @@ import ShimProtocol
 enum ShimEvidence: Hashable, Sendable {
     /// It answers, and this is how its container is.
     case alive(TaskStatus)
+    /// It is there and does not answer.
+    case silent
     /// It has ended and left this.
     case ended(ExitRecord)
     /// There is none, and no exit record.
@@ -25,6 +27,8 @@ enum RecoveryPlan: Hashable, Sendable {
     case adopt(pid: Int32, startedAt: Timestamp?, restartCount: Int)
     /// Its shim waits to start it again: connect and go on.
     case adoptRestarting(Ended, restartCount: Int)
+    /// Its shim serves it but does not say how: connect, and go on as the record says.
+    case adoptAsRecorded
     /// Its start was cut off before its command ran: undo it.
     case undoStart(ContainerPhase.Rest)
     /// It ended while nobody was looking.
@@ -54,7 +58,7 @@ enum RecoveryPlan: Hashable, Sendable {
             }
         // It ran, and has ended since; without a beginning it never ran.
         case .ended(let exit): exit.startedAt == nil ? .undoStart(before) : .collect(Ended(exit))
-        case .none: .undoStart(before)
+        case .silent, .none: .undoStart(before)
         }
     }
 
@@ -69,6 +73,7 @@ enum RecoveryPlan: Hashable, Sendable {
                     ?? .adopt(pid: 0, startedAt: startedAt, restartCount: status.restartCount)
             case .stopped: status.lastExit.map { .collect(Ended($0)) } ?? .lost(startedAt)
             }
+        case .silent: .adoptAsRecorded
         case .ended(let exit): .collect(Ended(exit))
         case .none: .lost(startedAt)
         }
@@ -82,6 +87,7 @@ enum RecoveryPlan: Hashable, Sendable {
             case .restarting: .adoptRestarting(status.lastExit.map { Ended($0) } ?? ended, restartCount: status.restartCount)
             case .stopped: .collect(status.lastExit.map { Ended($0) } ?? ended)
             }
+        case .silent: .adoptAsRecorded
         case .ended(let exit): .collect(Ended(exit))
         case .none: .collect(ended)
         }

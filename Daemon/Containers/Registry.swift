@@ -62,8 +62,13 @@ final class Registry: Sendable {
         }
     }
 
-    /// Remembers whose an exec is.
-    func insertExec(_ exec: String, of id: ContainerID) { state.withLock { $0.execs[exec] = id } }
+    /// Remembers whose an exec is, and forgets some that ended.
+    func insertExec(_ exec: String, of id: ContainerID, forgetting: [String]) {
+        state.withLock { state in
+            for old in forgetting { state.execs[old] = nil }
+            state.execs[exec] = id
+        }
+    }
 
     /// The container that has an exec.
     /// - Throws: `notFound` in docker's words.

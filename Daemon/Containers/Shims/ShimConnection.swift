@@ -98,6 +98,9 @@ final class ShimConnection: Sendable {
         }
     }
 
+    /// Whether the shim has closed the connection.
+    var hasEnded: Bool { state.withLock { $0.ended } }
+
     /// Closes the connection; ``request`` and the events end as if the shim had closed it.
     func close() {
         _ = CLinux.shutdown(socket.rawValue, CInt(SHUT_RDWR))
