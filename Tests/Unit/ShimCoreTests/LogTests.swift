@@ -66,6 +66,17 @@ struct Record: Decodable, Equatable {
             ])
     }
 
+    @Test("eight bytes are plain exactly when each of them is", arguments: 0..<256)
+    func plain(byte: Int) {
+        let needsLook = byte < 0x20 || byte >= 0x80 || byte == 0x22 || byte == 0x5c
+        for place in 0..<8 {
+            for filler in [0x20, 0x21, 0x41, 0x5b, 0x7f] as [UInt64] {
+                let others = filler &* 0x0101_0101_0101_0101 & ~(0xff << UInt64(place * 8))
+                #expect(JSONFileLog.isPlain(others | UInt64(byte) << UInt64(place * 8)) == !needsLook)
+            }
+        }
+    }
+
     @Test("a long line becomes records of 16 KiB, and no character is cut in two")
     func longLine() throws {
         let log = try JSONFileLog(path: path, sizeMax: 0, filesMax: 1)
