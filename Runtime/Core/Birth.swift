@@ -62,7 +62,7 @@ struct Birth {
 
     private func cloneThroughStage() throws(Fault) -> Clone.Side {
         let report = try attempt("pipe") { () throws(Errno) in try UnixSocket.pair().split() }
-        guard case .parent(let stage, let stagePidfd) = try attempt("clone stage", { () throws(Errno) in try Clone.fork() }) else {
+        guard case .parent(let stage, let stagePidfd) = try attempt("clone stage", { () throws(Errno) in try Clone.fork(into: cgroup) }) else {
             return try stageMain(report: report.right)
         }
         close(report.right)
@@ -81,6 +81,7 @@ struct Birth {
         throw Fault(.failed, "stage before container init ended without a word: \(Creation.describe(status))")
     }
 
+    /// The stage is born in the cgroup, which it could not enter as the user namespace's root, and init with it.
     /// In the stage: returns only in init, which it clones; reports init's pid as text.
     private func stageMain(report: CInt) throws(Fault) -> Clone.Side {
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: report))
@@ -92,7 +93,7 @@ struct Birth {
             }
             try enter(.pid, "pid")
             try makeTimeNamespace()
-            let side = try attempt("clone init") { () throws(Errno) in try Clone.fork(namespaces: plan.cloned, sibling: true, into: cgroup) }
+            let side = try attempt("clone init") { () throws(Errno) in try Clone.fork(namespaces: plan.cloned, sibling: true) }
             guard case .parent(let child, _) = side else { return side }
             // The runtime that does not hear it is gone, and init will see that.
             try? socket.send(.warning(String(child)))

@@ -47,19 +47,19 @@ package struct Creation {
 
     private func make(waits: Bool, undo: inout Undo) throws(Fault) -> CreatedContainer {
         let lock = try store.lock(plan.id)
-        let created = try makeLocked(waits: waits, undo: &undo)
+        let created = try makeLocked(waits: waits, undo: &undo, lock: lock.rawValue)
         _ = consume lock
         return created
     }
 
-    private func makeLocked(waits: Bool, undo: inout Undo) throws(Fault) -> CreatedContainer {
+    private func makeLocked(waits: Bool, undo: inout Undo, lock: CInt) throws(Fault) -> CreatedContainer {
         let cgroup = try CgroupChoice.make(
             plan.spec, id: plan.id, tolerates: options.toleratesNoCgroups, journal: journal)
         undo.cgroup = cgroup
         var record = makeRecord(cgroup: cgroup?.record)
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
-        let child = try clone(waits: waits, entrance: try cgroup?.entrance(), record: record, undo: &undo)
+        let child = try clone(waits: waits, entrance: try cgroup?.entrance(), record: record, undo: &undo, lock: lock)
         let process = Pidfd(owning: child.pidfd)
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: child.socket))
         try setUpFromOutside(child.pid, socket: socket)
@@ -90,7 +90,7 @@ package struct Creation {
     }
 
     private func clone(
-        waits: Bool, entrance: consuming CgroupEntrance?, record: ContainerRecord, undo: inout Undo
+        waits: Bool, entrance: consuming CgroupEntrance?, record: ContainerRecord, undo: inout Undo, lock: CInt
     ) throws(Fault) -> Child {
         let ends = try attempt("make handshake socket") { () throws(Errno) in try UnixSocket.pair().split() }
         let gate = waits ? try StartGate.make(store.gatePath(plan.id)).release() : -1
@@ -105,6 +105,8 @@ package struct Creation {
         let side = try birth.clone()
         guard case .parent(let pid, let pidfd) = side else {
             close(ends.left)
+            // The lock is the runtime's: held by init too, it would outlive it.
+            close(lock)
             var options = options
             options.hasJoinedUserNamespace = birth.needsStage
             ContainerInit.run(

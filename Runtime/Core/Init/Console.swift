@@ -48,6 +48,7 @@ enum Console {
                 if error != .exists { throw error }
             }
             let target = try Files.open("console", at: dev.rawValue, flags: O_PATH | O_NOFOLLOW)
+            guard try target.status().kind != .link else { throw .loop }
             let copy = try Mount.copy("", at: terminal, recursive: false)
             try Mount.attach(copy, to: target)
         }

@@ -206,7 +206,7 @@ struct ContainerInit: ~Copyable {
             tell(.ready)
             try setup.become(program)
         }
-        tell(.ready)
+        try reportReady()
         let starter = try attempt("wait for start") { () throws(Errno) in try StartGate.wait(at: gate) }
         do throws(Fault) {
             try runStartHooks()
@@ -218,13 +218,18 @@ struct ContainerInit: ~Copyable {
         }
     }
 
+    /// An init whose runtime is gone is in no record, so it must not wait for a start that cannot come.
+    private func reportReady() throws(Fault) {
+        try attempt("report to the runtime") { () throws(Errno) in try settings.socket.send(.ready) }
+    }
+
     private func runStartHooks() throws(Fault) {
         try Hooks.run(plan.spec.hooks?.startContainer, "startContainer", state: settings.record.state(.created, pid: getpid()))
     }
 
     /// A container without a process can be created; start then says what is missing.
     private mutating func waitWithoutProgram() throws(Fault) -> Never {
-        tell(.ready)
+        try reportReady()
         guard let gate = settings.gate.take() else { throw Fault(.invalidArgument, "config.json: process must be specified to start") }
         let starter = try attempt("wait for start") { () throws(Errno) in try StartGate.wait(at: gate) }
         // As above.

@@ -66,7 +66,9 @@ enum Devices {
             do throws(Errno) { _ = try Files.open(name, at: directory, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o666) } catch {
                 if error != .exists { throw error }
             }
-            try Mount.attach(copy, to: try Files.open(name, at: directory, flags: O_PATH | O_NOFOLLOW))
+            let target = try Files.open(name, at: directory, flags: O_PATH | O_NOFOLLOW)
+            guard try target.status().kind != .link else { throw .loop }
+            try Mount.attach(copy, to: target)
         }
     }
 
