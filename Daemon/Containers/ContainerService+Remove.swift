@@ -12,7 +12,7 @@ extension ContainerService {
         // Volumes as objects of their own do not exist yet: `volumes` has nothing to remove.
         for attempt in 1...Self.removalAttemptsMax {
             do throws(Fault) {
-                if force && container.record.isRunning { try await kill(container, 9) }
+                if force { try await endForRemoval(container) }
                 return try await container.mailbox.perform { [self] () async throws(Fault) in
                     if container.isRemoved {
                         if force || container.record.hostConfig.autoRemove { return }
@@ -24,6 +24,15 @@ extension ContainerService {
                 // It ended or was started meanwhile: then once more.
                 guard force, error.kind == .conflict, attempt < Self.removalAttemptsMax else { throw error }
             }
+        }
+    }
+
+    /// Kills what runs. A container whose end is being noted has no shim any more: the removal waits
+    /// behind that in the mailbox.
+    private func endForRemoval(_ container: Container) async throws(Fault) {
+        guard container.record.isRunning else { return }
+        do throws(Fault) { try await kill(container, 9) } catch {
+            guard error.kind == .conflict else { throw error }
         }
     }
 
