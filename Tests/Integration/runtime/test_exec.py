@@ -24,7 +24,7 @@ def test_exec_is_in_the_containers_cgroup(runtime):
 def test_exec_with_flags(runtime):
     container = runtime.started("sleep", "1000")
     result = container.exec("sh", "-c", "pwd; echo $A; id -u; id -g; id -G; grep NoNew /proc/self/status",
-                            flags=["--cwd", "/tmp", "-e", "A=1", "--env", "B=2", "-u", "1000:1001", "-g", "7", "--no-new-privs"])
+                            flags=["--cwd", "/tmp", "-e", "A=1", "--env", "B=2", "-u", "1000:1001", "--additional-gids", "7", "--no-new-privs"])
     assert result.out == "/tmp\n1\n1000\n1001\n1001 7\nNoNewPrivs:\t1\n"
 
 
@@ -70,7 +70,7 @@ def test_exec_says_why_it_cannot(runtime):
                         (["/etc"], 'exec: "/etc"'),
                         (["/etc/passwd"], 'permission denied')):
         result = container.exec(*words)
-        assert result.code != 0 and text in result.err, result
+        assert result.code != 0 and text in result.err.replace('\\"', '"'), result
         assert result.err.count("\n") == 1, result.err
 
 
