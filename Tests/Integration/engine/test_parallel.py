@@ -87,3 +87,12 @@ def test_nginx_serves_ten_thousand_requests_through_the_death_of_the_daemon(fres
     assert engine.docker("logs", "nginx").code == 0
     engine.ok("stop", "-t", "2", "nginx")
     assert not engine.inspect("nginx")["State"]["Running"]
+
+
+def test_a_forced_removal_and_an_end_at_the_same_time_are_both_right(fresh_engine):
+    """Containers that end by themselves while they are removed by force: no removal fails."""
+    engine = fresh_engine
+    for round in range(3):
+        identifiers = [engine.ok("run", "-d", "busybox", "sleep", f"0.{30 + n}") for n in range(10)]
+        engine.ok("rm", "-f", *identifiers)
+    assert engine.ok("ps", "-aq") == ""
