@@ -4,7 +4,12 @@
 import Glibc
 import PackageDescription
 
-let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6), .treatAllWarnings(as: .error),
+    // One view of the C library for Swift's own module of it and for ours: two definitions of one
+    // type are an error, but only when one compiler process happens to read both.
+    .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
+]
 
 /// Short-lived or per-container programs: one static file, no Foundation, sections that nobody uses dropped.
 let staticProgram: [LinkerSetting] = [

@@ -111,6 +111,8 @@ extension ContainerService {
         if record.isRunning, let network = record.network { return network }
         var settings = NetworkSettings()
         var endpoints = record.networking.endpointsConfig ?? [:]
+        // Clients say "default" where they leave the choice to the engine.
+        if let chosen = endpoints.removeValue(forKey: "default") { endpoints[record.hostConfig.networkMode] = chosen }
         if endpoints.isEmpty { endpoints[record.hostConfig.networkMode] = EndpointSettings() }
         settings.networks = endpoints
         return settings

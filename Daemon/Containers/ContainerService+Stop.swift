@@ -72,6 +72,8 @@ extension ContainerService {
     }
 
     func kill(_ container: Container, _ number: Int32) async throws(Fault) {
+        // A client may see the first output, and be interrupted, before its start has been noted.
+        if case .starting = container.record.phase { try await container.mailbox.perform {} }
         guard container.record.isRunning, let shim = container.shim else {
             throw Fault(.conflict, "cannot kill container: \(container.record.name): container \(container.id) is not running")
         }

@@ -51,19 +51,37 @@ package struct BridgeFirewall: Hashable, Sendable {
     private var members: NftCollection { NftCollection(bridged, "members") }
     private var stations: NftCollection { NftCollection(bridged, "stations") }
 
-    /// Both tables from nothing, with these containers: right after a start, a flush by somebody
-    /// else, or an upgrade. One transaction, so that a published port never fails meanwhile.
+    /// Both tables with these containers, whatever is there of the kind now: right after a start, or
+    /// a flush by somebody else. Chains that exist stay hooked, so that no connection is begun
+    /// untranslated meanwhile: it would stay so, and end at the socket that holds the port.
+    /// Fails where a chain or map of that name is of another kind; then ``rebuild(_:)``.
+    package func refresh(_ entries: [Entry]) -> NftScript {
+        whole(entries, begin: { $0.emptyTable($1) }, clear: { $0.flush($1, $2) })
+    }
+
+    /// Both tables from nothing, with these containers, in one transaction: after an upgrade.
     package func rebuild(_ entries: [Entry]) -> NftScript {
+        whole(entries, begin: { $0.replaceTable($1) }, clear: { _, _, _ in })
+    }
+
+    private func whole(
+        _ entries: [Entry], begin: (inout NftScript, NftTable) -> Void,
+        clear: (inout NftScript, NftCollection.Kind, NftCollection) -> Void
+    ) -> NftScript {
         var script = NftScript()
-        script.replaceTable(routed)
-        script.add(.map, everywhere, type: "inet_proto . inet_service : ipv4_addr . inet_service")
-        script.add(.map, atAddress, type: "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service")
+        func add(_ kind: NftCollection.Kind, _ collection: NftCollection, type: String) {
+            script.add(kind, collection, type: type)
+            clear(&script, kind, collection)
+        }
+        begin(&script, routed)
+        add(.map, everywhere, type: "inet_proto . inet_service : ipv4_addr . inet_service")
+        add(.map, atAddress, type: "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service")
         addGuard(&script)
         addTranslation(&script)
         addForwarding(&script)
-        script.replaceTable(bridged)
-        script.add(.set, members, type: "ifname")
-        script.add(.set, stations, type: "ifname . ether_addr . ipv4_addr")
+        begin(&script, bridged)
+        add(.set, members, type: "ifname")
+        add(.set, stations, type: "ifname . ether_addr . ipv4_addr")
         addStations(&script)
         change(&script, entries) { $0.addElements($1, $2) }
         return script

@@ -80,7 +80,11 @@ final class FirewallKeeper: Sendable {
     }
 
     private func rebuild(_ state: inout State) throws(Fault) {
-        try nftables.run(state.firewall.rebuild(Array(state.entries.values)))
+        let entries = Array(state.entries.values)
+        do throws(Fault) { try nftables.run(state.firewall.refresh(entries)) } catch {
+            // What is there under these names is not what this version makes.
+            try nftables.run(state.firewall.rebuild(entries))
+        }
         state.listing = try list(state)
         openPassage(state)
     }

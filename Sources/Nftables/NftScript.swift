@@ -19,12 +19,21 @@ package struct NftScript: Hashable, Sendable {
         commands += ["add table \(table)", "delete table \(table)", "add table \(table)"]
     }
 
+    /// Makes the table where it is not there, and takes all rules out of its chains. The chains stay
+    /// hooked, so a packet meets the rules of before or of after the transaction, never none.
+    package mutating func emptyTable(_ table: NftTable) { commands += ["add table \(table)", "flush table \(table)"] }
+
     /// Removes the table with all in it, whether or not it exists.
     package mutating func deleteTable(_ table: NftTable) { commands += ["add table \(table)", "delete table \(table)"] }
 
     /// Adds a set or map; `type` as nft writes it: `ipv4_addr . inet_service`.
     package mutating func add(_ kind: NftCollection.Kind, _ collection: NftCollection, type: String) {
         commands.append("add \(kind.rawValue) \(collection) { type \(type); }")
+    }
+
+    /// Takes all elements out of a set or map.
+    package mutating func flush(_ kind: NftCollection.Kind, _ collection: NftCollection) {
+        commands.append("flush \(kind.rawValue) \(collection)")
     }
 
     /// Adds a chain without a hook.

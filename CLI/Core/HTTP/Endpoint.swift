@@ -1,3 +1,4 @@
+import CLinux
 import Faults
 import Glibc
 import Linux
@@ -148,7 +149,7 @@ private enum TCP {
         let length = socklen_t(MemoryLayout<Address>.size)
         try call {
             withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(made, $0, length) }
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { cais_connect(made, $0, length) }
             }
         }
         return descriptor

@@ -1,5 +1,5 @@
 // UnixListener owns the engine's socket file: who may open it, and that no other engine answers there.
-import Glibc
+import CLinux
 import Faults
 import Linux
 
@@ -19,7 +19,7 @@ package enum UnixListener {
         let owned = FileDescriptor(owning: descriptor)
         // Between bind and chown nobody else gets in: the mode is 0600 until it is right.
         let mask = umask(0o177)
-        let bound = withAddress(path) { address, length in Glibc.bind(descriptor, address, length) }
+        let bound = withAddress(path) { address, length in cais_bind(descriptor, address, length) }
         let error = Errno.current
         umask(mask)
         guard bound == 0 else { throw fault("listen on \(path)", error) }
@@ -33,7 +33,7 @@ package enum UnixListener {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { return false }
         let owned = FileDescriptor(owning: descriptor)
-        let result = withAddress(path) { address, length in connect(owned.rawValue, address, length) }
+        let result = withAddress(path) { address, length in cais_connect(owned.rawValue, address, length) }
         // A full backlog (EAGAIN) is an engine too, a slow one.
         return result == 0 || Errno.current == .again
     }
@@ -41,7 +41,7 @@ package enum UnixListener {
     private static func removeStale(_ path: String) throws(Fault) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else {
+        guard status.kind == .socket else {
             throw Fault(.conflict, "\(path) exists and is not a socket")
         }
         guard !isAlive(path) else { throw Fault(.conflict, "socket already in use: something listens on \(path)") }

@@ -37,6 +37,17 @@ struct FirewallTests {
         #expect(commands.filter { $0.hasPrefix("add rule") }.count == firewall.rebuild([]).commands.filter { $0.hasPrefix("add rule") }.count)
     }
 
+    @Test("a refresh deletes no chain, clears what it fills, and ends with the same rules as making anew")
+    func refresh() {
+        let refreshed = firewall.refresh([entry]).commands
+        #expect(!refreshed.contains { $0.hasPrefix("delete") })
+        let filled = Set(refreshed.filter { $0.hasPrefix("add map") || $0.hasPrefix("add set") }.map { $0.split(separator: " ")[2...4].joined(separator: " ") })
+        let flushed = Set(refreshed.filter { $0.hasPrefix("flush map") || $0.hasPrefix("flush set") }.map { $0.split(separator: " ")[2...4].joined(separator: " ") })
+        #expect(filled == flushed && filled.count == 4)
+        let made = { (commands: [String]) in commands.filter { $0.hasPrefix("add") && !$0.hasPrefix("add table") } }
+        #expect(made(refreshed) == made(firewall.rebuild([entry]).commands))
+    }
+
     @Test("two engines have different tables")
     func names() {
         let other = BridgeFirewall(bridge: "cais1", subnet: firewall.subnet, masquerades: true, interContainer: true)
