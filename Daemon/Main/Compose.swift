@@ -58,6 +58,8 @@ final class Engine: Sendable {
         try await listen(
             Services(containers: containers, images: images, networks: networks, events: events, system: try facts(store)))
         Footprint.giveBackStartUp()
+        // For as long as the process lives.
+        Task { await Footprint.giveBackWhenQuiet() }
     }
 
     /// Stops serving. Containers run on: their supervisors do not need the daemon.

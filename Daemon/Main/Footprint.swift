@@ -5,6 +5,37 @@ import CLinux
 import Linux
 
 enum Footprint {
+    /// How often a quiet daemon looks at itself, in seconds.
+    private static let lookSeconds = 5
+    /// CPU time of a look's span below which the daemon counts as quiet, in milliseconds.
+    private static let quietMilliseconds = 10
+    /// CPU time since the last giving back above which there is something to give, in milliseconds.
+    private static let busyMilliseconds = 30
+
+    /// Gives back, each time the daemon has worked and is quiet again, what the work needed.
+    static func giveBackWhenQuiet() async {
+        var before = processorMilliseconds()
+        var given = before
+        while !Task.isCancelled {
+            // Cancelled: the loop ends.
+            try? await Task.sleep(for: .seconds(lookSeconds))
+            let now = processorMilliseconds()
+            if now - before < quietMilliseconds && now - given > busyMilliseconds {
+                giveBackStartUp()
+                malloc_trim(0)
+                given = processorMilliseconds()
+            }
+            before = processorMilliseconds()
+        }
+    }
+
+    /// What this process has used so far (getrusage(2)).
+    private static func processorMilliseconds() -> Int {
+        var usage = rusage()
+        guard getrusage(RUSAGE_SELF, &usage) == 0 else { return 0 }
+        return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1_000 + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1_000
+    }
+
     /// Bytes of /proc/self/smaps at most.
     private static let mapsBytesMax = 1 << 20
 

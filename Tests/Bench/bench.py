@@ -26,6 +26,9 @@ from engine import BIN, Engine, wait_until  # noqa: E402
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
+# After this long without work daemons and supervisors have put away what the work needed.
+QUIET_SECONDS = 11
+
 
 # ---- measuring ----------------------------------------------------------------------------------
 def timed(arguments, environment=None):
@@ -227,7 +230,7 @@ class Dockerd:
 
 def bench_engine(table, count):
     engine = Engine()
-    peer = None
+    peer = podman = None
     try:
         archive = engine.root / "busybox.tar"
         images.docker_archive(archive)
@@ -245,9 +248,15 @@ def bench_engine(table, count):
         if shutil.which("podman"):
             storage = ["podman", "--root", engine.root / "podman", "--runroot", engine.root / "podman-run", "--cgroup-manager", "cgroupfs"]
             loaded = subprocess.run([*map(str, storage), "load", "-q", "-i", archive], capture_output=True)
-            if loaded.returncode == 0 and timed([*storage, "run", "--rm", "busybox", "true"])[2] == 0:
-                contenders["podman"] = (storage, dict(os.environ))
+            if loaded.returncode == 0 and timed([*storage, "run", "--rm", "--network", "none", "busybox", "true"])[2] == 0:
+                podman = (storage, dict(os.environ))
+                # Without its network helpers it has no bridge.
+                if timed([*storage, "run", "--rm", "busybox", "true"])[2] == 0:
+                    contenders["podman"] = podman
         table.add("cold start of the daemon", "ms", ready)
+        # Idle as a daemon is that has only loaded an image; after the runs below it is asked again.
+        time.sleep(QUIET_SECONDS)
+        daemon_memory(table, "idle daemon, just started", engine, peer)
 
         def step(*arguments):
             def measure(contender):
@@ -258,7 +267,8 @@ def bench_engine(table, count):
             return measure
 
         table.add("run --rm true: wall", "ms", rounds(count, contenders, step("run", "--rm", "busybox", "true")))
-        table.add("run --rm --network none true: wall", "ms", rounds(count, contenders, step("run", "--rm", "--network", "none", "busybox", "true")))
+        table.add("run --rm --network none true: wall", "ms", rounds(
+            count, {**contenders, **({"podman": podman} if podman else {})}, step("run", "--rm", "--network", "none", "busybox", "true")))
         table.add("run -d: wall", "ms", rounds(count, contenders, step("run", "-d", "busybox", "sleep", "600")))
         for program, environment in contenders.values():
             subprocess.run([*map(str, program), "run", "-d", "--name", "target", "busybox", "sleep", "600"], env=environment, capture_output=True)
@@ -268,33 +278,39 @@ def bench_engine(table, count):
             ids = subprocess.run([*map(str, program), "ps", "-aq"], env=environment, capture_output=True).stdout.decode().split()
             if ids:
                 subprocess.run([*map(str, program), "rm", "-f", "-t", "0", *ids] if program[0] == "podman" else [*map(str, program), "rm", "-f", *ids], env=environment, capture_output=True)
-        sizes = {"caisd": [memory_kib(engine.process.pid)]}
-        if peer:
-            sizes["dockerd with containerd"] = [tuple(map(sum, zip(*(memory_kib(p) for p in peer.pids()))))]
-        table.add("idle daemon: resident", "KiB", {n: [v[0][0]] for n, v in sizes.items()})
-        table.add("idle daemon: proportional", "KiB", {n: [v[0][1]] for n, v in sizes.items()})
-        bench_supervisor(table, engine, peer, contenders.get("podman"))
+        time.sleep(QUIET_SECONDS)
+        daemon_memory(table, "idle daemon, after the runs", engine, peer)
+        bench_supervisor(table, engine, peer, podman)
     finally:
         if peer:
             peer.close()
         engine.close()
 
 
-def bench_supervisor(table, engine, peer, podman):
-    engine.ok("run", "-d", "--name", "idle", "busybox", "sleep", "600")
-    sizes = {"cais-shim": memory_kib(engine.shims()[0])}
+def daemon_memory(table, what, engine, peer):
+    sizes = {"caisd": memory_kib(engine.process.pid)}
     if peer:
-        subprocess.run(["docker", "run", "-d", "--name", "idle", "busybox", "sleep", "600"], env=peer.environment, capture_output=True)
-        shims = subprocess.run(["pgrep", "-f", "containerd-shim"], capture_output=True).stdout.decode().split()
-        if shims:
-            sizes["containerd-shim"] = memory_kib(shims[0])
+        sizes["dockerd with containerd"] = tuple(map(sum, zip(*(memory_kib(p) for p in peer.pids()))))
+    table.add(f"{what}: resident", "KiB", {n: [v[0]] for n, v in sizes.items()})
+    table.add(f"{what}: proportional", "KiB", {n: [v[1]] for n, v in sizes.items()})
+
+
+def bench_supervisor(table, engine, peer, podman):
+    """Each supervisor some seconds after its container's start: it may have put its start away by then."""
+    idle = ["run", "-d", "--name", "idle", "--network", "none", "busybox", "sleep", "600"]
+    engine.ok(*idle)
+    if peer:
+        subprocess.run(["docker", *idle], env=peer.environment, capture_output=True)
     if podman:
-        program, environment = podman
-        subprocess.run([*map(str, program), "run", "-d", "--name", "idle", "busybox", "sleep", "600"], env=environment, capture_output=True)
-        monitors = subprocess.run(["pgrep", "-x", "conmon"], capture_output=True).stdout.decode().split()
-        if monitors:
-            sizes["conmon"] = memory_kib(monitors[0])
-        subprocess.run([*map(str, program), "rm", "-f", "-t", "0", "idle"], env=environment, capture_output=True)
+        subprocess.run([*map(str, podman[0]), *idle], env=podman[1], capture_output=True)
+    time.sleep(QUIET_SECONDS)
+    sizes = {"cais-shim": memory_kib(engine.shims()[0])}
+    for name in ("containerd-shim", "conmon"):
+        found = subprocess.run(["pgrep", "-f", f"(^|/){name}"], capture_output=True).stdout.decode().split()
+        if found:
+            sizes[name] = memory_kib(found[0])
+    if podman:
+        subprocess.run([*map(str, podman[0]), "rm", "-f", "-t", "0", "idle"], env=podman[1], capture_output=True)
     for number, what in enumerate(("resident", "proportional", "private dirty")):
         table.add(f"supervisor of an idle container: {what}", "KiB", {n: [v[number]] for n, v in sizes.items()})
 

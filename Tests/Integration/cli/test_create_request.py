@@ -122,8 +122,8 @@ NO_MEANING = (None, "", 0, False, [], {}, [0, 0])
 def meaning(value):
     """A request without the members that say nothing: nulls, empties and zeroes."""
     if isinstance(value, dict):
-        # docker sends binds in the order of a Go map.
-        return {k: sorted(v) if k == "Binds" else meaning(v) for k, v in value.items() if meaning(v) not in NO_MEANING}
+        # docker sends binds and variables in the order of a Go map.
+        return {k: sorted(v) if k in ("Binds", "Env") else meaning(v) for k, v in value.items() if meaning(v) not in NO_MEANING}
     if isinstance(value, list):
         return [meaning(v) for v in value]
     return value

@@ -305,8 +305,9 @@ def test_dockerd_started_later_does_not_cut_our_containers_off(engine, outside, 
     request.getfixturevalue("dockerd")
     # What dockerd does by itself where it is the one that makes the host forward packets.
     subprocess.run(["iptables", "-P", "FORWARD", "DROP"], check=True)
-    listed = subprocess.run(["iptables", "-S", "DOCKER-USER"], capture_output=True, text=True, check=True).stdout
-    assert f"-A DOCKER-USER -i {engine.bridge} -j ACCEPT" in listed, "and its own tool can read it"
+    # The engine hears of the other's tables and answers a moment later.
+    wait_until("our passage is there, and iptables can read it", lambda: f"-A DOCKER-USER -i {engine.bridge} -j ACCEPT" in subprocess.run(
+        ["iptables", "-S", "DOCKER-USER"], capture_output=True, text=True, check=True).stdout)
     wait_until("it answers beside dockerd", lambda: b"served by cais" in outside.fetch(HOST, 18089))
     assert engine.docker("exec", "web", "ping", "-c", "1", "-W", "2", OUTSIDER).code == 0
     assert outside.fetch(network_of(engine, "web")["IPAddress"], 80) == b""
