@@ -158,7 +158,8 @@ def test_a_vanished_client_costs_nothing(shim):
         client = shim.client()
         client.stream()[0].close()
         client.close()
-    wait_until("the descriptors are closed", lambda: count() == before)
+    # The start may still have had descriptors of its own open when they were counted.
+    wait_until("the descriptors are closed", lambda: count() <= before)
 
 
 def test_a_client_that_does_not_read_is_cut_off_and_the_log_is_complete(shim):
