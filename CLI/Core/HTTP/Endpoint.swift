@@ -99,6 +99,7 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     private func numericAddresses(_ host: String) throws(Fault) -> [String] {
         if TCP.isNumeric(host) { return [host] }
         // Without the file only localhost is known, which is the answer below.
+        // Without the file no name is known.
         let hosts = String(decoding: (try? Files.read("/etc/hosts", limit: 1 << 20)) ?? [], as: UTF8.self)
         var found: [String] = []
         for line in hosts.split(whereSeparator: \.isNewline) {

@@ -102,6 +102,7 @@ package final class EngineClient {
     private func keep(_ exchange: Exchange, _ head: ResponseHead) {
         guard exchange.isReusable, head.header("connection")?.lowercased() != "close", idle == nil else { return }
         // Losing the idle connection costs a new one and nothing else.
+        // Without it the next request connects anew.
         idle = (try? exchange.duplicateSocket())?.release()
     }
 

@@ -88,6 +88,7 @@ struct Machine: Sendable {
 
     private static func read(_ path: String, limit: Int = 64 << 10) -> String {
         // What cannot be read is not there, for /info.
+        // What cannot be read is empty in /info.
         String(decoding: (try? Files.read(path, limit: limit)) ?? [], as: UTF8.self)
     }
 
