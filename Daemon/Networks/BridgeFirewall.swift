@@ -127,8 +127,11 @@ package struct BridgeFirewall: Hashable, Sendable {
         script.addRule(routed, "own", "fib daddr type local jump published")
         script.addBaseChain(routed, "leaving", type: "nat", hook: "postrouting", priority: 100)
         // A container cannot answer to 127.0.0.1, and must not answer a neighbour directly that
-        // asked the host: both are asked by the bridge instead.
-        script.addRule(routed, "leaving", "oifname \"\(bridge)\" ip saddr { 127.0.0.0/8, \(subnet) } ct status dnat masquerade")
+        // asked the host: both are asked by the bridge instead. Two rules and not a set in one, here
+        // and below: while a transaction replaces an anonymous set, a packet may find it empty.
+        for source in ["127.0.0.0/8", "\(subnet)"] {
+            script.addRule(routed, "leaving", "oifname \"\(bridge)\" ip saddr \(source) ct status dnat masquerade")
+        }
         if masquerades { script.addRule(routed, "leaving", "oifname != \"\(bridge)\" ip saddr \(subnet) masquerade") }
     }
 
@@ -136,7 +139,7 @@ package struct BridgeFirewall: Hashable, Sendable {
         // Into the bridge go answers and what was sent to a published port; nobody reaches an
         // unpublished one by routing to the container's address. What leaves is not ours to judge.
         script.addBaseChain(routed, "forward", type: "filter", hook: "forward", priority: 0)
-        let newcomers = "ct state { new, invalid, untracked } ct status ! dnat drop"
+        let newcomers = "ct state new,invalid,untracked ct status ! dnat drop"
         script.addRule(routed, "forward", "oifname \"\(bridge)\" iifname != \"\(bridge)\" \(newcomers)")
         if !interContainer { script.addRule(routed, "forward", "oifname \"\(bridge)\" iifname \"\(bridge)\" \(newcomers)") }
     }

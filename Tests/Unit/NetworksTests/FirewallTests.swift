@@ -48,6 +48,22 @@ struct FirewallTests {
         #expect(made(refreshed) == made(firewall.rebuild([entry]).commands))
     }
 
+    @Test("no rule has a set without a name: a packet may find one empty while it is replaced")
+    func anonymousSets() {
+        for isolated in [true, false] {
+            let firewall = BridgeFirewall(bridge: "cais0", subnet: firewall.subnet, masquerades: true, interContainer: !isolated)
+            let rules = firewall.refresh([entry]).commands.filter { $0.hasPrefix("add rule") }
+            #expect(!rules.isEmpty && !rules.contains { $0.contains("{") })
+        }
+    }
+
+    @Test("what was translated is masqueraded for containers and for the host's loopback")
+    func masquerade() {
+        let rules = firewall.refresh([]).commands.filter { $0.hasPrefix("add rule ip cais-cais0 leaving oifname \"cais0\"") }
+        #expect(rules.map { $0.split(separator: " ")[9] } == ["127.0.0.0/8", "172.17.0.0/16"])
+        #expect(rules.allSatisfy { $0.hasSuffix("ct status dnat masquerade") })
+    }
+
     @Test("two engines have different tables")
     func names() {
         let other = BridgeFirewall(bridge: "cais1", subnet: firewall.subnet, masquerades: true, interContainer: true)
