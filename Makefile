@@ -93,6 +93,11 @@ test-cgroup2: deps build ## the runtime's suite in an emulated machine that has 
 bench: deps build ## time, CPU and memory beside the peers found here, interleaved in one run
 	CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support $(VENV)/bin/python Tests/Bench/bench.py $(ARGS)
 
+.PHONY: link-order
+link-order: deps ## which functions of the runtime lie side by side, from a run of it: after changes to how containers start
+	CAIS_SYMBOLS=1 $(SWIFT) build --scratch-path $(SCRATCH) -c release --product cais-runtime
+	$(VENV)/bin/python Tests/Support/link_order.py $(SCRATCH)/release/cais-runtime Runtime/link-order.txt
+
 # ---- style -------------------------------------------------------------------------------------
 .PHONY: fmt lint docs
 fmt: ## format the Swift sources in place

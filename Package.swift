@@ -16,6 +16,15 @@ let staticProgram: [LinkerSetting] = [
     .unsafeFlags(["-static-executable", "-Xlinker", "--gc-sections", "-Xlinker", "-s"])
 ]
 
+/// The runtime besides: what a container's life calls lies side by side in the file, so that a start
+/// maps few pages of it (docs/design/0012). With CAIS_SYMBOLS=1 the names stay, for `make link-order`.
+let runtimeProgram: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-static-executable", "-use-ld=lld", "-Xlinker", "--gc-sections"]
+            + ["--symbol-ordering-file=\(Context.packageDirectory)/Runtime/link-order.txt", "--no-warn-symbol-ordering"].flatMap { ["-Xlinker", $0] }
+            + (Context.environment["CAIS_SYMBOLS"] == nil ? ["-Xlinker", "-s"] : []))
+]
+
 /// The daemon: the Swift libraries inside, so that it maps no more of them than it uses. GRDB brings
 /// Foundation, whose parts a static link has to name.
 let daemonProgram: [LinkerSetting] = [
@@ -93,7 +102,7 @@ let kernel = [
 
 let runtime = [
     library("RuntimeCore", "Runtime/Core", ["Cgroups", "Seccomp", "Linux", "CLinux", "OCISpec", "Faults"]),
-    program("cais-runtime", "Runtime/Main", ["RuntimeCore", "Linux", "CLinux", "OCISpec", "Flags", "Faults"], linker: staticProgram),
+    program("cais-runtime", "Runtime/Main", ["RuntimeCore", "Linux", "CLinux", "OCISpec", "Flags", "Faults"], linker: runtimeProgram),
 ]
 
 let shim = [
