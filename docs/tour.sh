@@ -35,7 +35,7 @@ leave() {
     exit $code
 }
 trap leave EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP
 
 now() { date +%s%N; }
 step() { # what it does, then the command

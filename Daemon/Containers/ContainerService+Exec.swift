@@ -28,21 +28,34 @@ extension ContainerService {
     /// The most execs of one container that have not ended.
     static let execsMax = 1_024
 
-    /// Starts an exec; nil when nobody attaches to it.
-    /// - Throws: `conflict` when it was started before, `commandNotFound` and `commandNotExecutable`
-    ///   for its command.
-    package func execStart(_ id: String, request: ExecStartRequest) async throws(Fault) -> AttachSession? {
+    /// Finds out whether an exec can be started and what it would run; nothing runs before the launch does.
+    /// - Throws: `conflict` when it was started before or its container does not run, `invalidArgument`
+    ///   for a user that is not to be found.
+    package func execPrepare(_ id: String, request: ExecStartRequest) async throws(Fault) -> ExecLaunch {
         let container = try registry.container(ofExec: id)
         guard let shim = container.shim else { throw notRunning(container) }
-        let exec = try begin(id, of: container)
-        do throws(Fault) {
+        guard let exec = container.exec(id) else { throw Fault(.notFound, "No such exec instance: \(id)") }
+        guard case .created = exec.phase else { throw alreadyRun(id) }
+        return try await settling(id, of: container) { [self] () async throws(Fault) in
             try requireRunning(container)
             var wanted = exec.request
             if let size = request.consoleSize { wanted.consoleSize = size }
             let process = try await execProcess(wanted, container.record)
-            publish("exec_start: \(exec.commandLine)", container.record, ["execID": id])
-            return try await start(exec, process, shim, detach: request.detach, container)
-        } catch {
+            return ExecLaunch { [self] () async throws(Fault) in
+                let exec = try begin(id, of: container)
+                return try await settling(id, of: container) { [self] () async throws(Fault) in
+                    publish("exec_start: \(exec.commandLine)", container.record, ["execID": id])
+                    return try await start(exec, process, shim, detach: request.detach, container)
+                }
+            }
+        }
+    }
+
+    /// An exec that fails to start has ended, with the code that a shell would give.
+    private func settling<Value: ~Copyable>(
+        _ id: String, of container: Container, _ body: () async throws(Fault) -> Value
+    ) async throws(Fault) -> Value {
+        do throws(Fault) { return try await body() } catch {
             let code = switch error.kind {
             case .commandNotFound: 127
             case .commandNotExecutable: 126
@@ -64,9 +77,11 @@ extension ContainerService {
             won = true
         }
         guard let exec else { throw Fault(.notFound, "No such exec instance: \(id)") }
-        guard won else { throw Fault(.conflict, "Error: Exec command \(id) has already run") }
+        guard won else { throw alreadyRun(id) }
         return exec
     }
+
+    private func alreadyRun(_ id: String) -> Fault { Fault(.conflict, "Error: Exec command \(id) has already run") }
 
     private func execProcess(_ request: ExecCreateRequest, _ record: ContainerRecord) async throws(Fault) -> RuntimeSpec.Process {
         try await blocking { [configuration, facts] () throws(Fault) in

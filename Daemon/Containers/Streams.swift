@@ -47,6 +47,14 @@ package struct AttachSession: ~Copyable, Sendable {
     package consuming func takeStream() -> CInt { stream.release() }
 }
 
+/// An exec that can be started, and the starting of it: a server tells its client of the stream in
+/// between, so that nothing of the process can come before that.
+package struct ExecLaunch: Sendable {
+    /// Starts it; nil when nobody attaches to it. To be called once.
+    /// - Throws: `conflict` when another start was faster, `commandNotFound` and `commandNotExecutable` for its command.
+    package let run: @Sendable () async throws(Fault) -> AttachSession?
+}
+
 /// What a client wants of a container's log.
 package struct LogOptions: Sendable, Hashable {
     /// Whether new lines follow until the container has ended.

@@ -53,6 +53,8 @@ extension Container {
         if kinds.contains(.pid) {
             try attempt("join pid namespace") { () throws(Errno) in try Namespaces.enter(.pid, of: target) }
         }
+        // Before the clone, since that may put the process into its cgroup already.
+        try Scheduling.keep(to: request.process.execCPUAffinity?.initial, "initial")
         let side = try attempt("clone") { () throws(Errno) in try Clone.fork(into: cgroup) }
         guard case .parent(let pid, let pidfd) = side else {
             close(ends.left)

@@ -32,7 +32,7 @@ extension Routes {
         let backlog = session.backlog
         return .hijack(
             Hijack(
-                stream: session.takeStream(), backlog: backlog, contentType: contentType(tty: tty, request.version),
+                source: .open(session.takeStream()), backlog: backlog, contentType: contentType(tty: tty, request.version),
                 forwardsInput: forwardsInput, detachKeys: tty ? keys : nil))
     }
 

@@ -32,32 +32,36 @@ extension Routes {
         let id = request.parameter("id")
         let exec = try await containers.execInspect(id)
         let keys = try DetachKeys(parsing: exec.detachKeys)
-        do throws(Fault) {
-            guard let session = try await containers.execStart(id, request: options) else { return .empty(200) }
-            return hijack(session, request: request, forwardsInput: exec.openStdin, keys: keys)
-        } catch {
-            // Who attaches learns from the stream that the command cannot be run, and from the exec's
-            // exit code (126, 127) how a shell would put it; docker's client looks for both there.
-            guard error.kind == .commandNotFound || error.kind == .commandNotExecutable, !options.detach else { throw error }
-            return try last(words: "\(error)\r\n", tty: exec.processConfig.tty, request)
+        let launch = try await containers.execPrepare(id, request: options)
+        if options.detach {
+            _ = try await launch.run()
+            return .empty(200)
+        }
+        let tty = exec.processConfig.tty
+        return .hijack(
+            Hijack(
+                source: .afterHead { await stream(of: launch, tty: tty) }, backlog: nil, contentType: contentType(tty: tty, request.version),
+                forwardsInput: exec.openStdin, detachKeys: tty ? keys : nil))
+    }
+
+    /// Starts an exec. Who attaches learns from the stream why it cannot be started, and from the exec's
+    /// exit code (126, 127) how a shell would put it; docker's client looks for both there.
+    private static func stream(of launch: ExecLaunch, tty: Bool) async -> CInt? {
+        do throws(Fault) { return try await launch.run()?.takeStream() } catch {
+            let words = Array("\(error)\r\n".utf8)
+            return lastWords(tty ? words : StreamFraming.frame(.stdout, words))
         }
     }
 
-    /// A hijack whose stream is a text and its end.
-    private static func last(words: String, tty: Bool, _ request: Request) throws(Fault) -> Response {
-        let bytes = tty ? Array(words.utf8) : StreamFraming.frame(.stdout, Array(words.utf8))
+    /// A stream of these bytes and their end; nil where no socket can be had.
+    private static func lastWords(_ bytes: [UInt8]) -> CInt? {
         do throws(Errno) {
             let ends = try UnixSocket.pair().split()
             let theirs = FileDescriptor(owning: ends.right)
             let mine = FileDescriptor(owning: ends.left)
             try theirs.writeAll(bytes)
-            return .hijack(
-                Hijack(
-                    stream: mine.release(), backlog: nil, contentType: contentType(tty: tty, request.version), forwardsInput: false,
-                    detachKeys: nil))
-        } catch {
-            throw Fault(.failed, error.description, errno: error.rawValue, trail: ["make a stream"])
-        }
+            return mine.release()
+        } catch { return nil }  // the connection is closed then, which is all that can still be said
     }
 }
 

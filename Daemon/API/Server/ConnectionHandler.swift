@@ -134,13 +134,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     /// Makes the connection a process's stream, whose descriptor it takes.
-    func startRelay(_ hijack: Hijack) {
+    func startRelay(_ hijack: Hijack, _ stream: CInt) {
         guard let context, case .serving = phase else {
-            _ = CLinux.close(hijack.stream)
+            _ = CLinux.close(stream)
             return
         }
         deadline?.cancel()
-        let relay = HijackRelay(client: context.channel, hijack: hijack)
+        let relay = HijackRelay(client: context.channel, hijack: hijack, stream: stream)
         phase = .hijacked(relay)
         relay.start(rest: parser.takeRest(), inputClosed: inputClosed)
     }
@@ -295,8 +295,8 @@ struct Connection: Sendable {
     }
 
     /// Makes the connection a process's stream, whose descriptor it takes.
-    func startRelay(_ hijack: Hijack) async throws {
-        try await channel.eventLoop.submit { handler.value.startRelay(hijack) }.get()
+    func startRelay(_ hijack: Hijack, _ stream: CInt) async throws {
+        try await channel.eventLoop.submit { handler.value.startRelay(hijack, stream) }.get()
     }
 
     /// The request has been served.

@@ -111,10 +111,11 @@ struct Dispatcher: Sendable {
                 for try await chunk in backlog { try await connection.channel.writeAndFlush(ByteBuffer(bytes: chunk)) }
             }
         } catch {
-            _ = close(hijack.stream)
+            hijack.source.abandon()
             throw error
         }
-        try await connection.startRelay(hijack)
+        guard let stream = await hijack.source.take() else { throw ChannelError.eof }
+        try await connection.startRelay(hijack, stream)
     }
 
     private func complete(_ responseHead: ResponseHead, _ head: RequestHead) -> ResponseHead {

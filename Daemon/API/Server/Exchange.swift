@@ -1,5 +1,6 @@
 // Exchange owns the shapes between the connection, the router and the handlers: a request with its
 // body still on the wire, and the three kinds of answer.
+import CLinux
 import EngineAPI
 import Faults
 import Linux
@@ -80,8 +81,8 @@ enum Response: Sendable {
 
 /// How a connection becomes a process's stream.
 struct Hijack: Sendable {
-    /// The process's stream socket; whoever gets the hijack closes it.
-    let stream: CInt
+    /// Where the process's stream comes from.
+    let source: Source
     /// Output from before, sent ahead of the stream.
     let backlog: AsyncThrowingStream<[UInt8], any Error>?
     /// What the stream is, for clients that asked for an upgrade.
@@ -90,4 +91,26 @@ struct Hijack: Sendable {
     let forwardsInput: Bool
     /// The keys that end it; nil where the client's bytes are not keys.
     let detachKeys: DetachKeys?
+
+    /// A process's stream socket, and when there is one.
+    enum Source: Sendable {
+        /// It is there; whoever gets the hijack closes it.
+        case open(CInt)
+        /// It is made, and its process started, when the client has been sent the head: clients that
+        /// read the head through a buffer lose what arrives together with it. Nil where there is none.
+        case afterHead(@Sendable () async -> CInt?)
+
+        /// The stream, now that the head is sent. The caller closes it.
+        func take() async -> CInt? {
+            switch self {
+            case .open(let stream): stream
+            case .afterHead(let make): await make()
+            }
+        }
+
+        /// Closes what is open: nobody will take it.
+        func abandon() {
+            if case .open(let stream) = self { _ = CLinux.close(stream) }
+        }
+    }
 }

@@ -30,9 +30,9 @@ final class HijackRelay {
     private var clientReadIsDue = false
     private var processReadIsDue = false
 
-    init(client: any Channel, hijack: Hijack) {
+    init(client: any Channel, hijack: Hijack, stream: CInt) {
         self.client = client
-        stream = hijack.stream
+        self.stream = stream
         forwardsInput = hijack.forwardsInput
         filter = hijack.detachKeys.map(DetachKeyFilter.init)
         lastToClient = client.eventLoop.makeSucceededVoidFuture()

@@ -34,6 +34,7 @@ struct AddedInit: ~Copyable {
         let goesOn = try attempt("wait for the runtime") { () throws(Errno) in try socket.waitForProceed() }
         guard goesOn else { _exit(1) }
         try attempt("join cgroup") { () throws(Errno) in try entrance?.enter() }
+        try Scheduling.keep(to: process.execCPUAffinity?.final, "final")
         let entered = kinds.subtracting(.pid)
         if !entered.isEmpty {
             try attempt("join the container's namespaces") { () throws(Errno) in try Namespaces.enter(entered, of: target) }

@@ -1,4 +1,5 @@
-// Scheduling owns the translation of `process.scheduler` for the kernel (sched_setattr(2)).
+// Scheduling owns the translation of `process.scheduler` (sched_setattr(2)) and of
+// `process.execCPUAffinity` (sched_setaffinity(2)) for the kernel.
 import CLinux
 import Faults
 import Linux
@@ -22,6 +23,13 @@ enum Scheduling {
             0, policy, flags, scheduler.nice ?? 0, UInt32(bitPattern: scheduler.priority ?? 0), scheduler.runtime ?? 0,
             scheduler.deadline ?? 0, scheduler.period ?? 0)
         if result != 0 { throw Fault(Errno.current, "set scheduler") }
+    }
+
+    /// Keeps the calling process to the processors of a list that ``Validation`` has seen; an
+    /// empty one, as an absent one, changes nothing. `name` is the list's in `process.execCPUAffinity`.
+    static func keep(to list: String?, _ name: String) throws(Fault) {
+        guard let list, !list.isEmpty, let processors = ProcessorSet(list) else { return }
+        try attempt("set execCPUAffinity.\(name) \(list)") { () throws(Errno) in try processors.apply() }
     }
 
     private static func bit(_ flag: RuntimeSpec.SchedulerFlag) -> UInt64 {

@@ -45,6 +45,10 @@ enum Validation {
         }
         try checkUser(process.user)
         try checkRlimits(process.rlimits ?? [])
+        for (name, list) in [("initial", process.execCPUAffinity?.initial), ("final", process.execCPUAffinity?.final)] {
+            guard let list, !list.isEmpty, ProcessorSet(list) == nil else { continue }
+            throw Fault(.invalidArgument, "process.execCPUAffinity.\(name) \"\(list)\" is not a list of processors")
+        }
         if let score = process.oomScoreAdj, !(-1_000...1_000).contains(score) {
             throw Fault(.invalidArgument, "process.oomScoreAdj \(score) is not between -1000 and 1000")
         }

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import threading
 
 import pytest
@@ -161,6 +162,23 @@ def test_exec_streams_and_leaves_its_exit_code(engine, headers, status):
         code, answer = ask(engine, f"GET /v1.51/exec/{id}/json")
         assert (code, answer["Running"], answer["ExitCode"]) == (200, False, number)
     assert ask(engine, f"POST /v1.51/exec/{id}/start", {"Detach": False})[0] == 409
+
+
+def test_an_exec_starts_when_its_client_has_the_head(engine):
+    """The SDK reads the head through a buffer and then past it: output that came along would be lost."""
+    container = create(engine, "sleep", "600")
+    start(engine, container)
+    id = exec_(engine, container, "echo", "kept")
+    [shim] = engine.shims()
+    os.kill(shim, signal.SIGSTOP)
+    try:
+        with Wire(engine) as wire:
+            # Its supervisor is held, so nothing of the process can be there.
+            assert wire.ask(f"POST /v1.51/exec/{id}/start", {"Detach": False}, headers=UPGRADE).head()[0] == 101
+            os.kill(shim, signal.SIGCONT)
+            assert wire.frames() == {1: b"kept\n"}
+    finally:
+        os.kill(shim, signal.SIGCONT)
 
 
 def test_exec_of_a_missing_command_says_so_on_its_stream(engine):

@@ -3,7 +3,9 @@
 import json
 import os
 
-from cais_testing import ConsoleSocket, read_until, wait_until
+import pytest
+
+from cais_testing import IS_PEER, ConsoleSocket, read_until, wait_until
 
 
 def test_exec_joins_the_containers_namespaces_and_root(runtime):
@@ -41,6 +43,33 @@ def test_exec_of_a_process_file(runtime):
     path = container.bundle.path / "process.json"
     path.write_text(json.dumps(process))
     assert runtime("exec", "--process", path, container.name).out == "file\n5\n"
+
+
+def exec_on(runtime, container, **affinity):
+    """Where an added process with this `execCPUAffinity` may run."""
+    path = container.bundle.path / "process.json"
+    path.write_text(json.dumps({"args": ["grep", "Cpus_allowed_list", "/proc/self/status"], "cwd": "/", "env": ["PATH=/bin"],
+                                "user": {"uid": 0, "gid": 0}, "execCPUAffinity": affinity}))
+    return runtime("exec", "--process", path, container.name)
+
+
+@pytest.mark.skipif(IS_PEER, reason="config.md: execCPUAffinity came with specification 1.2.1, after Debian's peers")
+def test_exec_runs_on_the_processors_asked_for(runtime):
+    container = runtime.started("sleep", "1000")
+    last = max(os.sched_getaffinity(0))
+    assert exec_on(runtime, container, initial="0", final=str(last)).out.split() == ["Cpus_allowed_list:", str(last)]
+    assert exec_on(runtime, container, initial="", final=f"{last},{last}").out.split()[1] == str(last)
+
+
+@pytest.mark.skipif(IS_PEER, reason="as above")
+def test_exec_names_processors_that_cannot_be_had(runtime):
+    container = runtime.started("sleep", "1000")
+    for member, value, words in [("initial", "8000", "set execCPUAffinity.initial 8000: invalid argument"),
+                                 ("final", "8000", "set execCPUAffinity.final 8000: invalid argument"),
+                                 ("final", "2-1", 'process.execCPUAffinity.final "2-1" is not a list of processors')]:
+        result = exec_on(runtime, container, **{member: value})
+        assert result.code != 0 and words in result.err, result
+    assert container.exec("true").code == 0
 
 
 def test_exec_detached_writes_the_pid_and_returns(runtime):
