@@ -32,8 +32,8 @@ extension Routes {
         let backlog = session.backlog
         return .hijack(
             Hijack(
-                source: .open(session.takeStream()), backlog: backlog, contentType: contentType(tty: tty, request.version),
-                forwardsInput: forwardsInput, detachKeys: tty ? keys : nil))
+                source: .open(ProcessStream(descriptor: session.takeStream(), forwardsInput: forwardsInput)), backlog: backlog,
+                contentType: contentType(tty: tty, request.version), detachKeys: tty ? keys : nil))
     }
 
     private static func logs(_ request: Request, _ containers: ContainerService) async throws(Fault) -> Response {

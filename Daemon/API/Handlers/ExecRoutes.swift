@@ -40,27 +40,30 @@ extension Routes {
         let tty = exec.processConfig.tty
         return .hijack(
             Hijack(
-                source: .afterHead { await stream(of: launch, tty: tty) }, backlog: nil, contentType: contentType(tty: tty, request.version),
-                forwardsInput: exec.openStdin, detachKeys: tty ? keys : nil))
+                source: .afterHead { await stream(of: launch, tty: tty, forwardsInput: exec.openStdin) }, backlog: nil,
+                contentType: contentType(tty: tty, request.version), detachKeys: tty ? keys : nil))
     }
 
     /// Starts an exec. Who attaches learns from the stream why it cannot be started, and from the exec's
     /// exit code (126, 127) how a shell would put it; docker's client looks for both there.
-    private static func stream(of launch: ExecLaunch, tty: Bool) async -> CInt? {
-        do throws(Fault) { return try await launch.run()?.takeStream() } catch {
+    private static func stream(of launch: ExecLaunch, tty: Bool, forwardsInput: Bool) async -> ProcessStream? {
+        do throws(Fault) {
+            guard let session = try await launch.run() else { return nil }
+            return ProcessStream(descriptor: session.takeStream(), forwardsInput: forwardsInput)
+        } catch {
             let words = Array("\(error)\r\n".utf8)
             return lastWords(tty ? words : StreamFraming.frame(.stdout, words))
         }
     }
 
-    /// A stream of these bytes and their end; nil where no socket can be had.
-    private static func lastWords(_ bytes: [UInt8]) -> CInt? {
+    /// A stream of these bytes and their end, which takes nothing; nil where no socket can be had.
+    private static func lastWords(_ bytes: [UInt8]) -> ProcessStream? {
         do throws(Errno) {
             let ends = try UnixSocket.pair().split()
             let theirs = FileDescriptor(owning: ends.right)
             let mine = FileDescriptor(owning: ends.left)
             try theirs.writeAll(bytes)
-            return mine.release()
+            return ProcessStream(descriptor: mine.release(), forwardsInput: false)
         } catch { return nil }  // the connection is closed then, which is all that can still be said
     }
 }

@@ -134,13 +134,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     /// Makes the connection a process's stream, whose descriptor it takes.
-    func startRelay(_ hijack: Hijack, _ stream: CInt) {
+    func startRelay(_ stream: ProcessStream, detachKeys: DetachKeys?) {
         guard let context, case .serving = phase else {
-            _ = CLinux.close(stream)
+            _ = CLinux.close(stream.descriptor)
             return
         }
         deadline?.cancel()
-        let relay = HijackRelay(client: context.channel, hijack: hijack, stream: stream)
+        let relay = HijackRelay(client: context.channel, stream: stream, detachKeys: detachKeys)
         phase = .hijacked(relay)
         relay.start(rest: parser.takeRest(), inputClosed: inputClosed)
     }
@@ -295,8 +295,8 @@ struct Connection: Sendable {
     }
 
     /// Makes the connection a process's stream, whose descriptor it takes.
-    func startRelay(_ hijack: Hijack, _ stream: CInt) async throws {
-        try await channel.eventLoop.submit { handler.value.startRelay(hijack, stream) }.get()
+    func startRelay(_ stream: ProcessStream, detachKeys: DetachKeys?) async throws {
+        try await channel.eventLoop.submit { handler.value.startRelay(stream, detachKeys: detachKeys) }.get()
     }
 
     /// The request has been served.

@@ -115,7 +115,7 @@ struct Dispatcher: Sendable {
             throw error
         }
         guard let stream = await hijack.source.take() else { throw ChannelError.eof }
-        try await connection.startRelay(hijack, stream)
+        try await connection.startRelay(stream, detachKeys: hijack.detachKeys)
     }
 
     private func complete(_ responseHead: ResponseHead, _ head: RequestHead) -> ResponseHead {

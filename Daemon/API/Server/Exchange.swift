@@ -87,21 +87,19 @@ struct Hijack: Sendable {
     let backlog: AsyncThrowingStream<[UInt8], any Error>?
     /// What the stream is, for clients that asked for an upgrade.
     let contentType: String
-    /// Whether the client's bytes go to the process.
-    let forwardsInput: Bool
     /// The keys that end it; nil where the client's bytes are not keys.
     let detachKeys: DetachKeys?
 
-    /// A process's stream socket, and when there is one.
+    /// A process's stream, and when there is one.
     enum Source: Sendable {
-        /// It is there; whoever gets the hijack closes it.
-        case open(CInt)
+        /// It is there.
+        case open(ProcessStream)
         /// It is made, and its process started, when the client has been sent the head: clients that
         /// read the head through a buffer lose what arrives together with it. Nil where there is none.
-        case afterHead(@Sendable () async -> CInt?)
+        case afterHead(@Sendable () async -> ProcessStream?)
 
         /// The stream, now that the head is sent. The caller closes it.
-        func take() async -> CInt? {
+        func take() async -> ProcessStream? {
             switch self {
             case .open(let stream): stream
             case .afterHead(let make): await make()
@@ -110,7 +108,15 @@ struct Hijack: Sendable {
 
         /// Closes what is open: nobody will take it.
         func abandon() {
-            if case .open(let stream) = self { _ = CLinux.close(stream) }
+            if case .open(let stream) = self { _ = CLinux.close(stream.descriptor) }
         }
     }
+}
+
+/// The engine's end of a process's input and output.
+struct ProcessStream: Sendable {
+    /// Its socket; whoever gets the stream closes it.
+    let descriptor: CInt
+    /// Whether the client's bytes go to the process.
+    let forwardsInput: Bool
 }

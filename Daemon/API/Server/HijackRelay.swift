@@ -30,11 +30,11 @@ final class HijackRelay {
     private var clientReadIsDue = false
     private var processReadIsDue = false
 
-    init(client: any Channel, hijack: Hijack, stream: CInt) {
+    init(client: any Channel, stream: ProcessStream, detachKeys: DetachKeys?) {
         self.client = client
-        self.stream = stream
-        forwardsInput = hijack.forwardsInput
-        filter = hijack.detachKeys.map(DetachKeyFilter.init)
+        self.stream = stream.descriptor
+        forwardsInput = stream.forwardsInput
+        filter = detachKeys.map(DetachKeyFilter.init)
         lastToClient = client.eventLoop.makeSucceededVoidFuture()
         lastToProcess = client.eventLoop.makeSucceededVoidFuture()
     }

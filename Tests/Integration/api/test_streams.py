@@ -191,6 +191,19 @@ def test_exec_of_a_missing_command_says_so_on_its_stream(engine):
     assert ask(engine, f"GET /v1.51/exec/{id}/json")[1]["ExitCode"] in (126, 127)
 
 
+def test_what_a_client_typed_does_not_cost_it_the_reason_of_a_failure(engine):
+    container = create(engine, "sleep", "600")
+    start(engine, container)
+    for _ in range(20):
+        id = exec_(engine, container, "no-such-command", AttachStdin=True)
+        with Wire(engine) as wire:
+            body = json.dumps({"Detach": False})
+            head = "\r\n".join([f"POST /v1.51/exec/{id}/start HTTP/1.1", "Host: a", "Content-Type: application/json", f"Content-Length: {len(body)}", *UPGRADE, "", ""])
+            wire.send((head + body).encode() + b"typed ahead" * 1000)
+            wire.head()
+            assert b"no-such-command" in wire.frames()[1]
+
+
 def test_attached_clients_that_vanish_leave_nothing(engine):
     container = create(engine, "sh", "-c", "while :; do echo tick; sleep 0.01; done", OpenStdin=True)
     start(engine, container)
