@@ -27,7 +27,9 @@ package enum OwnBinary {
 
     private static func isSealed(_ path: String) -> Bool {
         guard let file = try? Files.open(path) else { return false }  // what cannot be read is not ours to trust
-        return cais_fcntl(file.rawValue, CInt(CAIS_F_GET_SEALS), 0) & CInt(CAIS_SEALS) == CInt(CAIS_SEALS)
+        let seals = cais_fcntl(file.rawValue, CInt(CAIS_F_GET_SEALS), 0)
+        // -1 says that the file can have none, and has every bit.
+        return seals >= 0 && seals & CInt(CAIS_SEALS) == CInt(CAIS_SEALS)
     }
 
     private static func sealedCopy(of path: String) throws(Errno) -> FileDescriptor {
