@@ -43,6 +43,7 @@ extension Container {
         let target = try attempt("open init") { () throws(Errno) in try Pidfd(pid: initProcess.pid) }
         let ends = try attempt("make handshake socket") { () throws(Errno) in try UnixSocket.pair().split() }
         let console = try request.options.openConsoleSocket(hasTerminal: request.process.terminal ?? false)
+        let pidfdSocket = try request.options.connectPidfdSocket()
         let kinds = NamespaceSet(rawValue: record.namespaces)
         let entrance = try CgroupChoice.open(record.cgroup)?.entrance()
         let cgroup = entrance.cloneDescriptor
@@ -67,11 +68,11 @@ extension Container {
         close(ends.right)
         if let console { close(console) }
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: ends.left))
-        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request)
+        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, pidfdSocket: pidfdSocket)
     }
 
     private func settle(
-        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest
+        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest, pidfdSocket: borrowing FileDescriptor?
     ) throws(Fault) -> AddedProcess {
         do throws(Fault) {
             if let score = request.process.oomScoreAdj { OOMScore.set(score, of: added.pid, journal: journal) }
@@ -87,6 +88,10 @@ extension Container {
             }
             guard isReady else { throw Fault(.failed, "the added process ended without a word: \(Creation.describe(Hooks.reap(added.pid)))") }
             if let pidFile = request.options.pidFile { try PIDFile.write(added.pid, to: pidFile) }
+            switch pidfdSocket {
+            case .some(let socket): try added.process.pass(to: socket, as: "exec")
+            case .none: break
+            }
             return added
         } catch {
             kill(added.pid, SIGKILL)

@@ -42,10 +42,15 @@ package struct Container {
             let what = status == .running ? "already running" : status.rawValue
             throw Fault(.conflict, "cannot start a container that is \(what)")
         }
+        let notify = try notifySocket()
         try StartGate.open(store.gatePath(record.id), journal: journal)
         unlink(store.gatePath(record.id))
         try runPoststart()
         _ = consume lock
+        guard let notify, let pid = record.initProcess?.pid else { return }
+        // One that has ended already has nothing more to say.
+        guard let process = try? Pidfd(pid: pid), self.status != .stopped else { return }
+        try notify.waitUntilReady(pid, process)
     }
 
     /// The hooks after the program was started; where one fails the container is ended.

@@ -14,8 +14,12 @@ package struct CreateOptions: Sendable {
     package var noPivot = false
     /// Keep the caller's session keyring.
     package var noNewKeyring = false
-    /// How many descriptors after the standard streams the program gets.
-    package var preservedDescriptors = 0
+    /// The descriptors after the standard streams that the program gets.
+    package var passed = PassedDescriptors()
+    /// The socket that gets the process's pidfd.
+    package var pidfdSocketPath: String?
+    /// The service manager that wants to hear when the program is ready.
+    package var notifyAddress: String?
     /// Whether failing to use cgroups is only a warning (rootless).
     package var toleratesNoCgroups = false
 
@@ -29,6 +33,12 @@ package struct CreateOptions: Sendable {
 
     /// The defaults.
     package init() {}
+
+    /// A connection to the socket for the pidfd, made before there is a process; nil without one.
+    func connectPidfdSocket() throws(Fault) -> FileDescriptor? {
+        guard let path = pidfdSocketPath else { return nil }
+        return try attempt("connect to pidfd socket \(path)") { () throws(Errno) in try UnixSocket.connect(path) }
+    }
 
     /// A terminal needs someone who holds its other end, and only a terminal does.
     func checkConsole(hasTerminal: Bool) throws(Fault) {

@@ -12,6 +12,11 @@ package struct CreatedContainer: ~Copyable {
     package let record: ContainerRecord
     package let initProcess: Pidfd
     package let initPid: pid_t
+    /// Where its program says that it is ready; only where it runs already and someone wants to know.
+    package var notify: NotifySocket?
+
+    /// Takes the socket out.
+    package mutating func takeNotifySocket() -> NotifySocket? { notify.take() }
 }
 
 package struct Creation {
@@ -28,7 +33,9 @@ package struct Creation {
         self.journal = journal
         self.options = options
         configuration = bundle.configuration
-        plan = try ContainerPlan.make(id: id, spec: bundle.spec, bundle: bundle.path)
+        var spec = bundle.spec
+        if options.notifyAddress != nil { NotifySocket.add(to: &spec, directory: store.notifyDirectory(id)) }
+        plan = try ContainerPlan.make(id: id, spec: spec, bundle: bundle.path)
         let hooks = bundle.spec.hooks
         self.options.hasRuntimeHooks = !(hooks?.prestart ?? []).isEmpty || !(hooks?.createRuntime ?? []).isEmpty
         try self.options.checkConsole(hasTerminal: plan.spec.process?.terminal ?? false)
@@ -59,6 +66,8 @@ package struct Creation {
         var record = makeRecord(cgroup: cgroup?.record)
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
+        let notify = try makeNotifySocket(waits: waits)
+        let pidfdSocket = try options.connectPidfdSocket()
         let child = try clone(waits: waits, entrance: try cgroup?.entrance(), record: record, undo: &undo, lock: lock)
         let process = Pidfd(owning: child.pidfd)
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: child.socket))
@@ -68,8 +77,17 @@ package struct Creation {
         record.initProcess = .init(pid: child.pid, startTicks: status.startTicks)
         try store.write(record)
         if let pidFile = options.pidFile { try PIDFile.write(child.pid, to: pidFile) }
+        if let pidfdSocket { try process.pass(to: pidfdSocket, as: "init") }
         if !waits { try awaitProgram(socket) }
-        return CreatedContainer(record: record, initProcess: process, initPid: child.pid)
+        return CreatedContainer(record: record, initProcess: process, initPid: child.pid, notify: notify)
+    }
+
+    /// The directory for the program's notifications, and the socket where this process will wait for them.
+    private func makeNotifySocket(waits: Bool) throws(Fault) -> NotifySocket? {
+        guard let address = options.notifyAddress else { return nil }
+        let directory = store.notifyDirectory(plan.id)
+        try NotifySocket.makeDirectory(directory)
+        return waits ? nil : try NotifySocket(in: directory, managerAddress: address)
     }
 
     private func makeRecord(cgroup: CgroupRecord?) -> ContainerRecord {
@@ -246,6 +264,14 @@ enum OOMScore {
             let file = try Files.open("/proc/\(pid)/oom_score_adj", flags: O_WRONLY)
             try file.writeAll(String(score).utf8)
         } catch { journal.write(.warning, "set oom_score_adj to \(score): \(error.sentence)") }
+    }
+}
+
+extension Pidfd {
+    /// Sends it to whoever supervises, as `name`.
+    func pass(to socket: borrowing FileDescriptor, as name: String) throws(Fault) {
+        let number = descriptor.rawValue
+        try attempt("send pidfd") { () throws(Errno) in try UnixSocket.send(Array(name.utf8), descriptors: [number], on: socket) }
     }
 }
 

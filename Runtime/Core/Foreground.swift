@@ -28,9 +28,11 @@ package struct Foreground: ~Copyable {
     }
 
     /// Waits for the end of `child`.
-    package consuming func wait(for child: pid_t, _ process: borrowing Pidfd) throws(Fault) -> ExitStatus {
+    package consuming func wait(
+        for child: pid_t, _ process: borrowing Pidfd, notify: consuming NotifySocket? = nil
+    ) throws(Fault) -> ExitStatus {
         guard let consoleEnd = consoleEnd.take() else {
-            try pump(child, process, relay: nil)
+            try pump(process, relay: nil, notify: &notify)
             return Hooks.reap(child)
         }
         let received = try attempt("receive terminal") { () throws(Errno) in try UnixSocket.receive(limit: 64, on: consoleEnd) }
@@ -39,7 +41,7 @@ package struct Foreground: ~Copyable {
         relay.resize()
         let result: Fault?
         do throws(Fault) {
-            try pump(child, process, relay: relay)
+            try pump(process, relay: relay, notify: &notify)
             result = nil
         } catch { result = error }
         relay.finish()
@@ -47,22 +49,33 @@ package struct Foreground: ~Copyable {
         return Hooks.reap(child)
     }
 
-    private func pump(_ child: pid_t, _ process: borrowing Pidfd, relay: TerminalRelay?) throws(Fault) {
+    private func pump(_ process: borrowing Pidfd, relay: TerminalRelay?, notify: inout NotifySocket?) throws(Fault) {
         while true {
             var polls = [
                 pollfd(fd: process.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals.rawValue, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: relay?.master ?? -1, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: relay?.input ?? -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: notify.descriptor, events: Int16(POLLIN), revents: 0),
             ]
-            try attempt("wait") { () throws(Errno) in try call { poll(&polls, 4, -1) } }
+            try attempt("wait") { () throws(Errno) in try call { poll(&polls, 5, -1) } }
             if polls[1].revents != 0 { passSignals(to: process, relay: relay) }
             if polls[2].revents != 0 { relay?.copyOut() }
             if polls[3].revents != 0 { relay?.copyIn() }
+            // Once is enough, and this process stays the one that the service manager watches.
+            if polls[4].revents != 0, forwardNotification(notify) { notify = nil }
             if polls[0].revents != 0 {
                 relay?.drain()
                 return
             }
+        }
+    }
+
+    /// Whether there is nothing more to forward. A service manager that is gone ends nothing: the program runs.
+    private func forwardNotification(_ notify: borrowing NotifySocket?) -> Bool {
+        switch notify {
+        case .some(let socket): (try? socket.forward(mainPid: getpid(), waitsForManager: false)) ?? true
+        case .none: false
         }
     }
 
@@ -78,6 +91,16 @@ package struct Foreground: ~Copyable {
             }
             // It may just have ended, which the next turn sees.
             try? process.send(signal: number)
+        }
+    }
+}
+
+extension NotifySocket? {
+    /// The number to poll; -1, which poll(2) passes over, where there is none.
+    fileprivate var descriptor: CInt {
+        switch self {
+        case .some(let socket): socket.descriptor
+        case .none: -1
         }
     }
 }

@@ -21,6 +21,9 @@ package struct StateStore: Sendable {
     /// The socket on which its init waits.
     func gatePath(_ id: String) -> String { "\(root)/\(id)/start.sock" }
 
+    /// What a container that reports to a service manager sees at /run/notify.
+    func notifyDirectory(_ id: String) -> String { "\(root)/\(id)/notify" }
+
     /// Takes the name `id`: nobody else can have it until it is removed.
     func reserve(_ id: String) throws(Fault) {
         try Validation.checkID(id)

@@ -102,7 +102,7 @@ public enum UnixSocket {
     }
 
     /// Calls `body` with the address of `path`.
-    private static func withAddress(
+    static func withAddress(
         _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(Errno) -> Void
     ) throws(Errno) {
         let limit = 107

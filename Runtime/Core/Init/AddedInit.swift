@@ -54,7 +54,7 @@ struct AddedInit: ~Copyable {
         SignalState.reset()
         let speaker = HandshakeSocket(descriptor: try attempt("dup") { () throws(Errno) in try socket.descriptor.duplicate() })
         let setup = ProcessSetup(
-            process: process, filter: filter, preservedDescriptors: options.preservedDescriptors,
+            process: process, filter: filter, passed: options.passed,
             keptDescriptors: [socket.descriptor.rawValue, speaker.descriptor.rawValue],
             keyring: options.noNewKeyring ? nil : id, personality: personality,
             warn: { text in try? speaker.send(.warning(text)) /* the runtime is gone: nobody to warn */ })

@@ -194,7 +194,7 @@ struct ContainerInit: ~Copyable {
         guard let process = plan.spec.process else { try waitWithoutProgram() }
         let socket = HandshakeSocket(descriptor: try attempt("dup") { () throws(Errno) in try settings.socket.descriptor.duplicate() })
         let setup = ProcessSetup(
-            process: process, filter: settings.filter, preservedDescriptors: settings.options.preservedDescriptors,
+            process: process, filter: settings.filter, passed: settings.options.passed,
             keptDescriptors: [settings.socket.descriptor.rawValue, socket.descriptor.rawValue, settings.gate.rawValue].compactMap { $0 },
             keyring: settings.options.noNewKeyring ? nil : plan.id, personality: plan.spec.linux?.personality,
             warn: { text in try? socket.send(.warning(text)) /* the runtime is gone: nobody to warn */ })

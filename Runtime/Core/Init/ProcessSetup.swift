@@ -11,7 +11,7 @@ struct ProcessSetup {
     let process: RuntimeSpec.Process
     let filter: SeccompFilter?
     /// Descriptors after the standard streams that the program gets.
-    let preservedDescriptors: Int
+    let passed: PassedDescriptors
     /// Descriptors that are needed until then, all close-on-exec.
     let keptDescriptors: [CInt]
     /// The name of the session keyring; nil to keep the caller's.
@@ -155,10 +155,7 @@ struct ProcessSetup {
     }
 
     private func completeEnvironment() -> [String] {
-        var environment = process.env ?? []
-        if preservedDescriptors > 0 && !environment.contains(where: { $0.hasPrefix("LISTEN_FDS=") }), let count = ListenDescriptors.count {
-            environment += ["LISTEN_FDS=\(count)", "LISTEN_PID=1"]
-        }
+        var environment = passed.tell(process.env ?? [])
         if !environment.contains(where: { $0.hasPrefix("HOME=") && $0 != "HOME=" }) {
             environment.removeAll { $0 == "HOME=" }
             environment.append("HOME=\(PasswordFile.home(of: process.user?.uid ?? 0) ?? "/")")
@@ -169,25 +166,14 @@ struct ProcessSetup {
     /// Nothing of the host stays open in the program (CVE-2024-21626, CVE-2016-9962), nor in init
     /// while it waits: its caller's pipes and locks are let go of now.
     private func closeOthers() {
-        var first = UInt32(3 + preservedDescriptors)
+        var first = UInt32(3 + passed.count)
         for kept in keptDescriptors.sorted() where UInt32(kept) >= first {
             if UInt32(kept) > first { _ = cais_close_range(first, UInt32(kept) - 1, 0) }
             first = UInt32(kept) + 1
         }
         _ = cais_close_range(first, UInt32.max, 0)
-        for number in 3..<(3 + preservedDescriptors) { _ = cais_fcntl(CInt(number), F_SETFD, 0) }
+        for number in 3..<(3 + passed.count) { _ = cais_fcntl(CInt(number), F_SETFD, 0) }
     }
-}
-
-/// Sockets that the runtime's caller listens on and hands through (sd_listen_fds(3)).
-package enum ListenDescriptors {
-    /// How many; nil where there are none for this process.
-    package static let count: Int? = {
-        guard let pid = getenv("LISTEN_PID"), String(cString: pid) == String(getpid()), let text = getenv("LISTEN_FDS"),
-            let count = Int(String(cString: text)), count > 0, count < 1_024
-        else { return nil }
-        return count
-    }()
 }
 
 /// Home directories from the container's own /etc/passwd, a file of the image and so hostile.

@@ -8,17 +8,19 @@ import RuntimeCore
 
 extension CreateOptions {
     /// The flags that create, run and exec share.
-    init(_ arguments: Arguments, _ settings: Settings) {
+    init(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
         self.init()
         consoleSocketPath = arguments.optional("console-socket")
         pidFile = arguments.optional("pid-file")
-        preservedDescriptors = Int(arguments.uint("preserve-fds") ?? 0) + (ListenDescriptors.count ?? 0)
+        pidfdSocketPath = arguments.optional("pidfd-socket")
+        passed = try PassedDescriptors(preserved: Int(arguments.uint("preserve-fds") ?? 0))
         toleratesNoCgroups = settings.toleratesNoCgroups
     }
 }
 
-private func creationOptions(_ arguments: Arguments, _ settings: Settings) -> CreateOptions {
-    var options = CreateOptions(arguments, settings)
+private func creationOptions(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> CreateOptions {
+    var options = try CreateOptions(arguments, settings)
+    options.notifyAddress = NotifySocket.managerAddress
     options.noPivot = arguments.bool("no-pivot")
     options.noNewKeyring = arguments.bool("no-new-keyring")
     return options
@@ -28,7 +30,7 @@ func create(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
     try OwnBinary.protect()
     let bundle = try Bundle(path: arguments.optional("bundle") ?? ".")
     let creation = try Creation(
-        id: arguments.positional[0], bundle: bundle, options: creationOptions(arguments, settings), store: settings.store,
+        id: arguments.positional[0], bundle: bundle, options: try creationOptions(arguments, settings), store: settings.store,
         journal: settings.journal)
     _ = try creation.run(waits: true)
 }
@@ -37,22 +39,23 @@ func run(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
     try OwnBinary.protect()
     let id = arguments.positional[0]
     let bundle = try Bundle(path: arguments.optional("bundle") ?? ".")
-    var options = creationOptions(arguments, settings)
+    var options = try creationOptions(arguments, settings)
     let isDetached = arguments.bool("detach")
     if isDetached {
         let creation = try Creation(id: id, bundle: bundle, options: options, store: settings.store, journal: settings.journal)
-        _ = try creation.run(waits: false)
+        var created = try creation.run(waits: false)
         try Container(id, store: settings.store, journal: settings.journal).runPoststart()
+        if let notify = created.takeNotifySocket() { try notify.waitUntilReady(created.initPid, created.initProcess) }
         return 0
     }
     let holdsTerminal = (bundle.spec.process?.terminal ?? false) && options.consoleSocketPath == nil
     let foreground = try Foreground(hasTerminal: holdsTerminal, console: &options.consoleDescriptor)
     let creation = try Creation(id: id, bundle: bundle, options: options, store: settings.store, journal: settings.journal)
-    let created = try creation.run(waits: false)
+    var created = try creation.run(waits: false)
     let container = try Container(id, store: settings.store, journal: settings.journal)
     var failure: Fault?
     do throws(Fault) { try container.runPoststart() } catch { failure = error }
-    let status = try foreground.wait(for: created.initPid, created.initProcess)
+    let status = try foreground.wait(for: created.initPid, created.initProcess, notify: created.takeNotifySocket())
     if !arguments.bool("keep") { try container.destroy() }
     if let failure { throw failure }
     return status.shellCode

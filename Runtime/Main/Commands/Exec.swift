@@ -10,7 +10,7 @@ func exec(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
     try OwnBinary.protect()
     let container = try Container(arguments.positional[0], store: settings.store, journal: settings.journal)
     let process = try process(arguments, container)
-    var options = CreateOptions(arguments, settings)
+    var options = try CreateOptions(arguments, settings)
     options.toleratesPaused = arguments.bool("ignore-paused")
     if arguments.bool("detach") {
         _ = try container.exec(ExecRequest(process: process, options: options))
