@@ -18,7 +18,8 @@ package struct Container {
         record = try store.record(id)
     }
 
-    private func cgroup() throws(Fault) -> (any CgroupManager)? { try CgroupChoice.open(record.cgroup) }
+    /// Its cgroup; nil where it has none, or none any more.
+    func cgroup() throws(Fault) -> (any CgroupManager)? { try CgroupChoice.open(record.cgroup) }
 
     /// What the kernel says about it now.
     package var status: RuntimeStatus { 

@@ -4,7 +4,7 @@ import RuntimeCore
 
 /// What a verb does, by name; the code is in Commands.
 enum Action: Sendable {
-    case create, start, run, state, kill, delete, exec, list, ps, pause, resume, spec, features
+    case create, start, run, state, kill, delete, exec, list, ps, pause, resume, update, spec, features
 }
 
 enum CommandTable {
@@ -56,6 +56,8 @@ enum CommandTable {
                     flags: [.string("format", short: "f", value: "format", default: "table", "table or json")]),
                 Verb<Action>("pause", "Freeze all processes of a container", usage: "ID", arity: .exactly(1), action: .pause),
                 Verb<Action>("resume", "Let the processes of a paused container go on", usage: "ID", arity: .exactly(1), action: .resume),
+                Verb<Action>(
+                    "update", "Change the limits of a running container", usage: "[OPTIONS] ID", arity: .exactly(1), action: .update, flags: updateFlags),
                 Verb<Action>(
                     "spec", "Write a config.json to begin with", usage: "[OPTIONS]", action: .spec,
                     flags: [

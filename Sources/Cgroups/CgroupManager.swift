@@ -29,6 +29,11 @@ package protocol CgroupManager: AnyObject, Sendable {
     /// that every container has.
     func apply(devices rules: [RuntimeSpec.Linux.Resources.DeviceRule]) throws(Fault)
 
+    /// Changes limits of a cgroup with processes in it. Where a step fails, those before it are taken back.
+    /// - Throws: as ``apply(_:)``; `.invalidArgument` also for a memory limit below what is in use
+    ///   and cannot be freed, or, with `checkBeforeUpdate`, below what is in use.
+    func update(_ update: ResourceUpdate) throws(Fault)
+
     /// Stops all processes and returns when they are stopped.
     func freeze() throws(Fault)
 

@@ -23,9 +23,8 @@ struct CgroupWrite: Hashable, Sendable {
 enum CgroupStep: Hashable, Sendable {
     /// A value that must be written.
     case write(CgroupWrite)
-    /// Two values the kernel compares with each other: which must be written first depends on
-    /// those before.
-    case eitherOrder(CgroupWrite, CgroupWrite)
+    /// Values the kernel compares with each other: which must be written first depends on those before.
+    case anyOrder([CgroupWrite])
     /// Alternatives, of which the first whose file exists is written.
     case firstExisting([CgroupWrite])
     /// A value for a file that not every kernel has and that no one asked for by name.
@@ -38,6 +37,8 @@ enum CgroupStep: Hashable, Sendable {
 struct CgroupPerformer {
     /// The directory that has a controller.
     let directory: (String) -> CgroupDirectory?
+    /// Where the values before are kept, for a change that is taken back when a step of it fails.
+    var journal: CgroupJournal?
 
     func perform(_ steps: [CgroupStep]) throws(Fault) {
         for step in steps { try perform(step) }
@@ -47,15 +48,8 @@ struct CgroupPerformer {
         switch step {
         case .write(let write):
             try perform(write)
-        case .eitherOrder(let first, let second):
-            do {
-                try perform(first)
-            } catch where error.errno == Errno.invalid.rawValue || error.errno == Errno.busy.rawValue {
-                try perform(second)
-                try perform(first)
-                return
-            }
-            try perform(second)
+        case .anyOrder(let writes):
+            try performInAnyOrder(writes)
         case .firstExisting(let writes):
             guard let last = writes.last else { return }
             try perform(writes.first { directory($0.controller)?.has($0.file) ?? false } ?? last)
@@ -66,16 +60,66 @@ struct CgroupPerformer {
         }
     }
 
+    /// What the kernel refuses beside the other values of now, it may take beside those to come.
+    private func performInAnyOrder(_ writes: [CgroupWrite]) throws(Fault) {
+        var pending = writes
+        while true {
+            var refused: [(write: CgroupWrite, fault: Fault)] = []
+            for write in pending {
+                do {
+                    try perform(write)
+                } catch where error.errno == Errno.invalid.rawValue || error.errno == Errno.busy.rawValue {
+                    refused.append((write, error))
+                }
+            }
+            guard let first = refused.first else { return }
+            if refused.count == pending.count { throw first.fault }
+            pending = refused.map(\.write)
+        }
+    }
+
     private func perform(_ write: CgroupWrite) throws(Fault) { try perform(write.controller, write.file, [write.value]) }
 
     private func perform(_ controller: String, _ file: String, _ values: [String]) throws(Fault) {
         if values.isEmpty { return }
         guard let directory = directory(controller) else { throw .missing(controller) }
+        let before = journal == nil ? nil : try? directory.read(file, limit: 1 << 20)  // a file that cannot be read cannot be set back
         do {
             try directory.write(file, values)
         } catch {
             throw Fault.writing(values, to: file, of: directory, error)
         }
+        if let before { journal?.note(directory, file, before: before, values: values) }
+    }
+}
+
+/// The values that a change has written over, so that it can be taken back.
+final class CgroupJournal {
+    private var entries: [(directory: CgroupDirectory, file: String, values: [String])] = []
+
+    /// Remembers what was in a file. In files with a line for each device only the lines that were written matter.
+    func note(_ directory: CgroupDirectory, _ file: String, before: String, values: [String]) {
+        // It is written with one digit and read as a table that begins with it.
+        if file == "memory.oom_control" { return entries.append((directory, file, [before.hasPrefix("oom_kill_disable 1") ? "1" : "0"])) }
+        let isTable = values.allSatisfy { $0.contains(" ") && $0.contains(":") }
+        entries.append((directory, file, isTable ? values.map { Self.line(file, for: $0, in: before) } : [before.isEmpty ? "\n" : before]))
+    }
+
+    /// The line of the same device, or one that lifts its limits.
+    private static func line(_ file: String, for value: String, in before: String) -> String {
+        let device = value.prefix { $0 != " " }
+        let old = before.split(separator: "\n").first { $0.hasPrefix("\(device) ") }
+        if let old { return String(old) }
+        return file == "io.max" ? "\(device) rbps=max wbps=max riops=max wiops=max" : "\(device) 0"
+    }
+
+    /// Sets everything back, the last first: each state on the way was once valid.
+    func takeBack() {
+        for entry in entries.reversed() {
+            // The failure that led here is the one to report.
+            try? entry.directory.write(entry.file, entry.values)
+        }
+        entries = []
     }
 }
 
@@ -93,9 +137,16 @@ extension Fault {
         case .noEntry: return Fault(.unsupported, "this kernel has no \(file)", errno: error.rawValue, trail: [step])
         case .invalid, .range, .noDevice: return Fault(.invalidArgument, "\(error)", errno: error.rawValue, trail: [step])
         case .busy where file.hasPrefix("memory."):
-            return Fault(.invalidArgument, "more than that is in use and cannot be freed", errno: error.rawValue, trail: [step])
+            return Fault(.invalidArgument, "memory limit too small: \(use(file, directory))cannot be freed", errno: error.rawValue, trail: [step])
         case .access, .notPermitted: return Fault(.forbidden, "\(error)", errno: error.rawValue, trail: [step])
         case _: return Fault(.failed, "\(error)", errno: error.rawValue, trail: [step])
         }
+    }
+
+    /// How much is in use, in words; what cannot be read is left out of the sentence.
+    private static func use(_ file: String, _ directory: CgroupDirectory) -> String {
+        let counter = file.contains("memsw") ? "memory.memsw.usage_in_bytes" : "memory.usage_in_bytes"
+        guard let bytes = ((try? directory.readNumber(counter)) ?? nil) else { return "what is in use " }  // as said
+        return "\(bytes) bytes are in use and "
     }
 }

@@ -120,6 +120,15 @@ struct DevicePolicy: Hashable, Sendable {
         exceptions.firstIndex { $0.kind == exception.kind && $0.major == exception.major && $0.minor == exception.minor }
     }
 
+    /// What this policy excepts and the other does not.
+    func exceptions(beyond other: DevicePolicy) -> [Exception] {
+        exceptions.compactMap { exception in
+            var rest = exception
+            if let at = other.index(exception) { rest.access.subtract(other.exceptions[at].access) }
+            return rest.access.isEmpty ? nil : rest
+        }
+    }
+
     private static func number(_ value: Int64?) throws(Fault) -> UInt32? {
         guard let value, value >= 0 else { return nil }
         guard let number = UInt32(exactly: value) else { throw Fault(.invalidArgument, "device number \(value) is too large") }

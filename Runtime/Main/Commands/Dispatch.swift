@@ -65,6 +65,7 @@ private func perform(_ invocation: Invocation<Action>, _ settings: Settings) thr
     case .ps: try listProcesses(arguments, settings)
     case .pause: try Container(arguments.positional[0], store: settings.store, journal: settings.journal).pause()
     case .resume: try Container(arguments.positional[0], store: settings.store, journal: settings.journal).resume()
+    case .update: try update(arguments, settings)
     case .spec: try writeSpec(arguments)
     case .features: try printFeatures()
     }
@@ -77,7 +78,7 @@ private func sentence(_ fault: Fault, _ action: Action) -> String {
     case .create: "create failed: unable to start container process: \(fault)"
     case .run: "run failed: unable to start container process: \(fault)"
     case .exec: "exec failed: unable to start container process: \(fault)"
-    case .start, .state, .kill, .delete, .list, .ps, .pause, .resume, .spec, .features: fault.description
+    case .start, .state, .kill, .delete, .list, .ps, .pause, .resume, .update, .spec, .features: fault.description
     }
 }
 

@@ -14,7 +14,7 @@ enum LegacyPlan {
         // A kernel that does not account swap has nothing to lift.
         case (let limit?, _) where swapBytes == -1:
             steps += [.ifExists(CgroupWrite("memory", "memory.memsw.limit_in_bytes", -1)), .write(limit)]
-        case (let limit?, let swap?): steps.append(.eitherOrder(limit, swap))
+        case (let limit?, let swap?): steps.append(.anyOrder([limit, swap]))
         case (let limit?, nil): steps.append(.write(limit))
         case (nil, let swap?): steps.append(swapBytes == -1 ? .ifExists(swap) : .write(swap))
         case (nil, nil): break
@@ -30,15 +30,15 @@ enum LegacyPlan {
 
     static func cpu(_ cpu: Resources.CPU) -> [CgroupStep] {
         var steps: [CgroupStep] = []
-        if let shares = cpu.shares, shares != 0 { steps.append(.write(CgroupWrite("cpu", "cpu.shares", shares))) }
         if let idle = cpu.idle { steps.append(.write(CgroupWrite("cpu", "cpu.idle", idle))) }
+        // An idle cgroup has no weight, and the kernel refuses one.
+        if let shares = cpu.shares, shares != 0, cpu.idle != 1 { steps.append(.write(CgroupWrite("cpu", "cpu.shares", shares))) }
         let period = cpu.period.flatMap { $0 == 0 ? nil : CgroupWrite("cpu", "cpu.cfs_period_us", $0) }
         let quota = cpu.quota.flatMap { $0 == 0 ? nil : CgroupWrite("cpu", "cpu.cfs_quota_us", $0) }
-        steps += pair(period, quota)
-        if let burst = cpu.burst { steps.append(.write(CgroupWrite("cpu", "cpu.cfs_burst_us", burst))) }
+        steps += together([period, quota, cpu.burst.map { CgroupWrite("cpu", "cpu.cfs_burst_us", $0) }])
         let realtimePeriod = cpu.realtimePeriod.flatMap { $0 == 0 ? nil : CgroupWrite("cpu", "cpu.rt_period_us", $0) }
         let realtimeRuntime = cpu.realtimeRuntime.flatMap { $0 == 0 ? nil : CgroupWrite("cpu", "cpu.rt_runtime_us", $0) }
-        return steps + pair(realtimePeriod, realtimeRuntime)
+        return steps + together([realtimePeriod, realtimeRuntime])
     }
 
     static func pids(_ pids: Resources.Pids) -> [CgroupStep] {
@@ -86,8 +86,18 @@ enum LegacyPlan {
         ]
     }
 
-    private static func pair(_ first: CgroupWrite?, _ second: CgroupWrite?) -> [CgroupStep] {
-        if let first, let second { return [.eitherOrder(first, second)] }
-        return [first, second].compactMap { $0 }.map(CgroupStep.write)
+    /// The same for a running container: what stays allowed is allowed at every moment.
+    static func devices(_ policy: DevicePolicy, from old: DevicePolicy) -> [CgroupStep] {
+        guard policy.allowsByDefault == old.allowsByDefault else { return devices(policy) }
+        let (add, remove) = policy.allowsByDefault ? ("devices.deny", "devices.allow") : ("devices.allow", "devices.deny")
+        return [
+            .lines(controller: "devices", file: add, values: policy.exceptions.map(\.description)),
+            .lines(controller: "devices", file: remove, values: old.exceptions(beyond: policy).map(\.description)),
+        ]
+    }
+
+    private static func together(_ writes: [CgroupWrite?]) -> [CgroupStep] {
+        let writes = writes.compactMap { $0 }
+        return writes.count < 2 ? writes.map(CgroupStep.write) : [.anyOrder(writes)]
     }
 }

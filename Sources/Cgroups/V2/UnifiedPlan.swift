@@ -38,14 +38,15 @@ enum UnifiedPlan {
         if let idle = cpu.idle { steps.append(.write(CgroupWrite("cpu", "cpu.idle", idle))) }
         // An idle cgroup has no weight, and the kernel refuses one.
         if let shares = cpu.shares, shares != 0, cpu.idle != 1 { steps.append(.write(CgroupWrite("cpu", "cpu.weight", weight(shares: shares)))) }
+        var bandwidth: [CgroupWrite] = []
         let quota = cpu.quota ?? 0
         let period = cpu.period ?? 0
         if quota != 0 || period != 0 {
             let word = quota > 0 ? String(quota) : "max"
-            steps.append(.write(CgroupWrite("cpu", "cpu.max", period == 0 ? word : "\(word) \(period)")))
+            bandwidth.append(CgroupWrite("cpu", "cpu.max", period == 0 ? word : "\(word) \(period)"))
         }
-        if let burst = cpu.burst { steps.append(.write(CgroupWrite("cpu", "cpu.max.burst", burst))) }
-        return steps
+        if let burst = cpu.burst { bandwidth.append(CgroupWrite("cpu", "cpu.max.burst", burst)) }
+        return steps + (bandwidth.count < 2 ? bandwidth.map(CgroupStep.write) : [.anyOrder(bandwidth)])
     }
 
     /// Shares (2 to 262144, normally 1024) as a weight (1 to 10000, normally 100). The curve is
