@@ -39,6 +39,7 @@ extension Container {
         }
         try Validation.check(request.process)
         let configuration = try store.configuration(of: record.id)
+        let memoryPolicy = try MemoryPolicyPlan.make(configuration.linux?.memoryPolicy)
         guard let initProcess = record.initProcess else { throw Fault(.conflict, "cannot exec in a stopped container") }
         let target = try attempt("open init") { () throws(Errno) in try Pidfd(pid: initProcess.pid) }
         let ends = try attempt("make handshake socket") { () throws(Errno) in try UnixSocket.pair().split() }
@@ -62,6 +63,7 @@ extension Container {
             let added = AddedInit(
                 process: request.process, options: request.options, id: record.id, kinds: kinds, target: target, entrance: entrance,
                 filter: filter, consoleSocket: console, personality: configuration.linux?.personality,
+                memoryPolicy: memoryPolicy,
                 socket: HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)))
             added.run()
         }

@@ -57,7 +57,7 @@ package struct Container {
     /// The hooks after the program was started; where one fails the container is ended.
     package func runPoststart() throws(Fault) {
         do throws(Fault) {
-            try Hooks.run(record.poststart, "poststart", state: record.state(.running, pid: record.initProcess?.pid))
+            try Hooks.run(record.poststart, "poststart", state: record.state(.running, pid: record.initProcess?.pid), in: record.bundle)
         } catch {
             try? signal(SIGKILL, all: false)  // it may have ended by itself, which is as good
             throw error
@@ -159,7 +159,7 @@ package struct Container {
             try cgroup?.remove()
         } catch { failure = error }
         do throws(Fault) {
-            try Hooks.run(record.poststop, "poststop", state: record.state(.stopped, pid: nil))
+            try Hooks.run(record.poststop, "poststop", state: record.state(.stopped, pid: nil), in: record.bundle)
         } catch { journal.write(.warning, "\(error)") }
         if let failure { throw failure }
         try store.remove(record.id)

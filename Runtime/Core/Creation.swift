@@ -208,8 +208,8 @@ package struct Creation {
             case .ready: return
             case .hooksDue:
                 let state = record.state(.creating, pid: child)
-                try Hooks.run(plan.spec.hooks?.prestart, "prestart", state: state)
-                try Hooks.run(plan.spec.hooks?.createRuntime, "createRuntime", state: state)
+                try Hooks.run(plan.spec.hooks?.prestart, "prestart", state: state, in: plan.bundle)
+                try Hooks.run(plan.spec.hooks?.createRuntime, "createRuntime", state: state, in: plan.bundle)
                 try attempt("let init go on") { () throws(Errno) in try socket.sendProceed() }
             }
         }

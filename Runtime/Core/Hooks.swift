@@ -10,22 +10,24 @@ enum Hooks {
     static let lastWordsBytesMax = 2_048
 
     /// Runs the hooks of one list in order, and stops at the first that fails.
-    static func run(_ hooks: [RuntimeSpec.Hook]?, _ list: String, state: RuntimeState) throws(Fault) {
+    /// - Parameter directory: where they run; nil for where this process is. For hooks of the runtime's
+    ///   namespaces, and those before the container has a root, that is the bundle, as with the peers.
+    static func run(_ hooks: [RuntimeSpec.Hook]?, _ list: String, state: RuntimeState, in directory: String?) throws(Fault) {
         guard let hooks, !hooks.isEmpty else { return }
         let input = try JSON.encode(state)
         for (index, hook) in hooks.enumerated() {
-            try within("error running \(list) hook #\(index) \(hook.path)") { () throws(Fault) in try run(hook, input: input) }
+            try within("error running \(list) hook #\(index) \(hook.path)") { () throws(Fault) in try run(hook, input: input, in: directory) }
         }
     }
 
-    private static func run(_ hook: RuntimeSpec.Hook, input: [UInt8]) throws(Fault) {
+    private static func run(_ hook: RuntimeSpec.Hook, input: [UInt8], in directory: String?) throws(Fault) {
         let stdin = try attempt("pipe") { () throws(Errno) in try FileDescriptor.pipe() }
         let stderr = try attempt("pipe") { () throws(Errno) in try FileDescriptor.pipe() }
         let (inputRead, inputWrite) = stdin.split()
         let (errorRead, errorWrite) = stderr.split()
         defer { close(errorRead) }
         let side = try attempt("fork") { () throws(Errno) in try Clone.fork() }
-        guard case .parent(let child, let pidfd) = side else { execute(hook, stdin: inputRead, stderr: errorWrite) }
+        guard case .parent(let child, let pidfd) = side else { execute(hook, stdin: inputRead, stderr: errorWrite, in: directory) }
         close(inputRead)
         close(errorWrite)
         let process = Pidfd(owning: pidfd)
@@ -49,8 +51,10 @@ enum Hooks {
     }
 
     /// In the child: becomes the hook.
-    private static func execute(_ hook: RuntimeSpec.Hook, stdin: CInt, stderr: CInt) -> Never {
+    private static func execute(_ hook: RuntimeSpec.Hook, stdin: CInt, stderr: CInt, in directory: String?) -> Never {
         SignalState.reset()
+        // A bundle that is gone when poststop hooks run is no reason not to run them.
+        if let directory { _ = chdir(directory) }
         let null = cais_open("/dev/null", O_WRONLY | O_CLOEXEC, 0)
         dup2(stdin, 0)
         if null >= 0 { dup2(null, 1) }

@@ -1,12 +1,12 @@
 import CLinux
 
-/// A set of processors by number, as the kernel lists them: `0-3,7` (cpuset(7), "List format").
+/// A set of processors, or of memory nodes, by number, as the kernel lists them: `0-3,7` (cpuset(7), "List format").
 package struct ProcessorSet: Hashable, Sendable {
     /// One above the highest number that is understood; what the kernel can be built for (NR_CPUS).
     package static let countMax = 8_192
 
-    /// 64 processors a word, the lowest in the lowest bit.
-    private var words: [UInt64] = []
+    /// 64 of them a word, the lowest in the lowest bit: the mask that the kernel reads.
+    package private(set) var words: [UInt64] = []
 
     /// Understands a list; nil for an empty one, and for what is no list or beyond ``countMax``.
     package init?(_ list: String) {

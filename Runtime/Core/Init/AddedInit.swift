@@ -19,6 +19,7 @@ struct AddedInit: ~Copyable {
     let filter: SeccompFilter?
     let consoleSocket: CInt?
     let personality: RuntimeSpec.Linux.Personality?
+    let memoryPolicy: MemoryPolicyPlan?
     let socket: HandshakeSocket
 
     /// Goes the whole way; whatever fails is told to the runtime.
@@ -57,6 +58,7 @@ struct AddedInit: ~Copyable {
             process: process, filter: filter, passed: options.passed,
             keptDescriptors: [socket.descriptor.rawValue, speaker.descriptor.rawValue],
             keyring: options.noNewKeyring ? nil : id, personality: personality,
+            memoryPolicy: memoryPolicy,
             warn: { text in try? speaker.send(.warning(text)) /* the runtime is gone: nobody to warn */ })
         let program = try setup.prepare()
         try attempt("report") { () throws(Errno) in try socket.send(.ready) }

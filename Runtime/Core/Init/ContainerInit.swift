@@ -113,6 +113,8 @@ struct ContainerInit: ~Copyable {
             }
         }
         if plan.namespaces.path(of: .user) != nil { try becomeNamespaceRoot() }
+        // Every program counts on it, and it can be nothing but its own; as the peers do.
+        if plan.namespaces.created.contains(.network) { try attempt("switch lo on") { () throws(Errno) in try Loopback.switchOn() } }
         if plan.namespaces.created.contains(.cgroup) {
             try attempt("make cgroup namespace") { () throws(Errno) in try Namespaces.unshare(.cgroup) }
         }
@@ -167,7 +169,7 @@ struct ContainerInit: ~Copyable {
             tell(.hooksDue)
             try waitForRuntime()
         }
-        try Hooks.run(hooks.createContainer, "createContainer", state: settings.record.state(.creating, pid: getpid()))
+        try Hooks.run(hooks.createContainer, "createContainer", state: settings.record.state(.creating, pid: getpid()), in: plan.bundle)
     }
 
     private func enter(_ tree: borrowing RootTree) throws(Fault) {
@@ -197,6 +199,7 @@ struct ContainerInit: ~Copyable {
             process: process, filter: settings.filter, passed: settings.options.passed,
             keptDescriptors: [settings.socket.descriptor.rawValue, socket.descriptor.rawValue, settings.gate.rawValue].compactMap { $0 },
             keyring: settings.options.noNewKeyring ? nil : plan.id, personality: plan.spec.linux?.personality,
+            memoryPolicy: plan.memoryPolicy,
             warn: { text in try? socket.send(.warning(text)) /* the runtime is gone: nobody to warn */ })
         SignalState.reset()
         let program = try setup.prepare()
@@ -224,7 +227,7 @@ struct ContainerInit: ~Copyable {
     }
 
     private func runStartHooks() throws(Fault) {
-        try Hooks.run(plan.spec.hooks?.startContainer, "startContainer", state: settings.record.state(.created, pid: getpid()))
+        try Hooks.run(plan.spec.hooks?.startContainer, "startContainer", state: settings.record.state(.created, pid: getpid()), in: nil)
     }
 
     /// A container without a process can be created; start then says what is missing.

@@ -17,6 +17,7 @@ struct ProcessSetup {
     /// The name of the session keyring; nil to keep the caller's.
     let keyring: String?
     let personality: RuntimeSpec.Linux.Personality?
+    let memoryPolicy: MemoryPolicyPlan?
     let warn: (String) -> Void
 
     /// What is left to do when the program may start.
@@ -32,6 +33,7 @@ struct ProcessSetup {
     func prepare() throws(Fault) -> Program {
         try joinKeyring()
         try setPersonality()
+        if let memoryPolicy { try attempt("set memoryPolicy") { () throws(Errno) in try MemoryPolicy.set(mode: memoryPolicy.mode, nodes: memoryPolicy.nodes) } }
         try setLimits()
         try setScheduling()
         let isInPlace = chdir(process.cwd) == 0

@@ -19,6 +19,7 @@ struct ContainerPlan: Sendable {
     let maskedPaths: [String]
     let readOnlyPaths: [String]
     let sysctls: [PlannedSysctl]
+    let memoryPolicy: MemoryPolicyPlan?
 
     /// Whether init builds a file tree of its own; one that joins a mount namespace finds one there.
     var hasOwnTree: Bool { namespaces.created.contains(.mount) }
@@ -45,7 +46,8 @@ struct ContainerPlan: Sendable {
             devices: try DevicePlan.make(spec, mounts: mounts),
             maskedPaths: try absolute(spec.linux?.maskedPaths, "maskedPaths"),
             readOnlyPaths: try absolute(spec.linux?.readonlyPaths, "readonlyPaths"),
-            sysctls: try SysctlPlan.make(spec, namespaces: namespaces.all))
+            sysctls: try SysctlPlan.make(spec, namespaces: namespaces.all),
+            memoryPolicy: try MemoryPolicyPlan.make(spec.linux?.memoryPolicy))
     }
 
     private static func propagation(_ word: String?) throws(Fault) -> MountOptions.PropagationChange? {

@@ -132,6 +132,18 @@ static inline int cais_sched_setattr(pid_t pid, uint32_t policy, uint64_t flags,
     return (int)syscall(SYS_sched_setattr, pid, &attributes, 0);
 }
 
+// set_mempolicy(2): its wrapper is in a library of its own.
+static inline int cais_set_mempolicy(int mode, const void *nodes, unsigned long bits) { return (int)syscall(SYS_set_mempolicy, mode, nodes, bits); }
+
+// netdevice(7), SIOCSIFFLAGS: the request's argument is a union. `socket` is of the device's network namespace.
+static inline int cais_set_interface_flags(int socket, const char *name, short flags) {
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    strncpy(request.ifr_name, name, sizeof request.ifr_name - 1);
+    request.ifr_flags = flags;
+    return ioctl(socket, SIOCSIFFLAGS, &request);
+}
+
 // ioctl_tty(2) requests whose macros Swift cannot read.
 static const unsigned long cais_tiocsptlck = TIOCSPTLCK;
 static const unsigned long cais_tiocgptpeer = TIOCGPTPEER;

@@ -12,27 +12,28 @@ public enum JSON {
         try read(bytes, limits) { try $0.decode(type) }
     }
 
-    /// Reads a configuration. The same as the general way, and quicker the first time.
+    /// Reads a configuration. The same as the general way, and quicker the first time; a string with a NUL byte is refused.
     public static func decode(
         _ type: RuntimeSpec.Type, from bytes: [UInt8], limits: JSONLimits = .standard
     ) throws(Fault) -> RuntimeSpec {
-        try read(bytes, limits) { try RuntimeSpec($0) }
+        try read(bytes, limits, allowsNUL: false) { try RuntimeSpec($0) }
     }
 
-    /// Reads a process to be added by exec. The same as the general way, and quicker the first time.
+    /// Reads a process to be added by exec, in the same way as a configuration.
     public static func decode(
         _ type: RuntimeSpec.Process.Type, from bytes: [UInt8], limits: JSONLimits = .standard
     ) throws(Fault) -> RuntimeSpec.Process {
-        try read(bytes, limits) { try RuntimeSpec.Process($0) }
+        try read(bytes, limits, allowsNUL: false) { try RuntimeSpec.Process($0) }
     }
 
     private static func read<T>(
-        _ bytes: [UInt8], _ limits: JSONLimits, _ body: (JSONReader) throws -> T
+        _ bytes: [UInt8], _ limits: JSONLimits, allowsNUL: Bool = true, _ body: (JSONReader) throws -> T
     ) throws(Fault) -> T {
         guard bytes.count <= min(limits.bytesMax, Int(UInt32.max) - 1) else {
             throw Fault(.tooLarge, "the document has \(bytes.count) bytes; the most allowed is \(limits.bytesMax)")
         }
         let tape = try parse(bytes, limits)
+        tape.allowsNUL = allowsNUL
         do {
             return try body(JSONReader(tape: tape, node: 0))
         } catch let error as DecodingError {

@@ -46,6 +46,7 @@ extension JSONReader {
     func objects<Value: JSONReadable>(byName name: String) throws -> [String: Value]? {
         guard let object = optional(name) else { return nil }
         try object.checkObject()
+        try object.checkNames()
         var result: [String: Value] = [:]
         for name in tape.names(of: object.node) { result[name] = try Value(object.needed(name)) }
         return result

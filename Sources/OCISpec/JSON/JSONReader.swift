@@ -42,7 +42,9 @@ struct JSONReader: Decoder, SingleValueDecodingContainer {
 
     func decode(_ type: String.Type) throws -> String {
         guard value.kind == .string else { throw mismatch(type, "a string") }
-        return tape.text(value)
+        let text = tape.text(value)
+        if value.isEscaped { try checkNUL(text, "a string") }
+        return text
     }
 
     func decode(_ type: Double.Type) throws -> Double {
@@ -92,6 +94,7 @@ struct JSONReader: Decoder, SingleValueDecodingContainer {
 
     func map() throws -> [String: String] {
         guard value.kind == .object else { throw mismatch([String: Any].self, "an object") }
+        try checkNames()
         var result: [String: String] = [:]
         // Each member is two nodes, its name and the string, or one of them throws.
         for name in stride(from: node + 1, to: Int(value.next), by: 2) {
@@ -101,6 +104,20 @@ struct JSONReader: Decoder, SingleValueDecodingContainer {
     }
 
     // MARK: - Errors
+
+    private func checkNUL(_ text: String, _ what: String) throws {
+        guard !tape.allowsNUL && text.utf8.contains(0) else { return }
+        throw DecodingError.dataCorrupted(.init(codingPath: codingPath, debugDescription: "\(what) with a NUL byte"))
+    }
+
+    /// Refuses an object whose members' names are data, where one has a byte that no string may have.
+    func checkNames() throws {
+        var name = node + 1
+        while !tape.allowsNUL && name < Int(value.next) {
+            if tape.nodes[name].isEscaped { try JSONReader(tape: tape, node: name + 1).checkNUL(tape.text(tape.nodes[name]), "a name") }
+            name = Int(tape.nodes[name + 1].next)
+        }
+    }
 
     func mismatch(_ type: Any.Type, _ expected: String) -> DecodingError {
         .typeMismatch(type, .init(codingPath: codingPath, debugDescription: "expected \(expected), found \(found)"))

@@ -22,6 +22,9 @@ struct JSONNode {
 final class JSONTape {
     let bytes: UnsafeMutableBufferPointer<UInt8>
     let nodes: UnsafeMutableBufferPointer<JSONNode>
+    /// Whether a string that is read may hold U+0000. The kernel ends a string there, so that what was checked would
+    /// not be what is used.
+    var allowsNUL = true
 
     init(bytes: UnsafeMutableBufferPointer<UInt8>, nodes: UnsafeMutableBufferPointer<JSONNode>) {
         self.bytes = bytes

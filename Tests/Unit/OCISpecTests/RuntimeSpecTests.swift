@@ -88,6 +88,10 @@ import Testing
             (#"{"ociVersion":"1.0.0","process":{"cwd":"/","args":["a",1]}}"#, "/process/args/1"),
             (#"{"ociVersion":"1.0.0","process":{"cwd":"/","user":{"uid":4294967296}}}"#, "/process/user/uid"),
             (#"{"ociVersion":"1.0.0","annotations":{"a":1}}"#, "/annotations/a"),
+            (#"{"ociVersion":"1.0.0","process":{"cwd":"/","args":["a","b\u0000c"]}}"#, "(/process/args/1): a string with a NUL byte"),
+            (#"{"ociVersion":"1.0.0","hostname":"a\u0000"}"#, "(/hostname): a string with a NUL byte"),
+            (#"{"ociVersion":"1.0.0","linux":{"sysctl":{"x":"1","net.\u0000a":"1"}}}"#, "a name with a NUL byte"),
+            (#"{"ociVersion":"1.0.0","linux":{"netDevices":{"eth\u00000":{}}}}"#, "a name with a NUL byte"),
             (#"{"ociVersion":"1.0.0","linux":{"resources":{"devices":[{"type":"a"}]}}}"#, "(/linux/resources/devices/0): member \"allow\" is missing"),
         ])
     func refuses(_ text: String, _ part: String) {

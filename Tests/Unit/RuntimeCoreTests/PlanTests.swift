@@ -95,7 +95,7 @@ import Testing
 }
 
 @Suite struct ValidationTests {
-    @Test("versions 1.x are taken, others not", arguments: [("1.0.0", true), ("1.0.2-dev", true), ("1.9.0+x", true), ("2.0.0", false), ("1.0", false), ("x", false), ("", false)])
+    @Test("versions 1.x are taken, others not", arguments: [("1.0.0", true), ("1.0.2-dev", true), ("1.9.0+x", true), ("1.3.0-rc.1+build.007", true), ("1.0.02", false), ("1.0.+2", false), ("1.0.0-", false), ("1.0.0-01", false), ("1.0.0 ", false), ("2.0.0", false), ("1.0", false), ("x", false), ("", false)])
     func version(text: String, isTaken: Bool) {
         #expect((try? Validation.checkVersion(text)) != nil || !isTaken)
         if !isTaken { #expect(throws: Fault.self) { try Validation.checkVersion(text) } }
@@ -113,10 +113,22 @@ import Testing
             .init(user: .init(uid: 1 << 31), args: ["x"]), .init(user: .init(additionalGids: [.max]), args: ["x"]),
             .init(args: ["x"], rlimits: [.init(type: "RLIMIT_X", soft: 1, hard: 1)]), .init(args: ["x"], oomScoreAdj: 1_001),
             .init(args: ["x"], rlimits: [.init(type: "RLIMIT_CPU", soft: 2, hard: 1)]),
-            .init(consoleSize: .init(height: 70_000, width: 1), args: ["x"]),
+            .init(terminal: true, consoleSize: .init(height: 70_000, width: 1), args: ["x"]),
+            .init(args: ["x"], ioPriority: .init(class: .bestEffort, priority: 8)), .init(args: ["x"], ioPriority: .init(class: .idle, priority: -1)),
+            .init(args: ["x"], scheduler: .init(policy: .iso)),
         ]
         for process in wrong { #expect(throws: Fault.self) { try Validation.check(process) } }
         #expect(throws: Never.self) { try Validation.check(RuntimeSpec.Process(args: ["true"])) }
+        // config.md: consoleSize MUST be ignored without a terminal.
+        #expect(throws: Never.self) { try Validation.check(RuntimeSpec.Process(consoleSize: .init(height: 70_000, width: 1), args: ["x"])) }
+    }
+
+    @Test("a personality has a domain and no flags")
+    func personality() {
+        func check(_ personality: RuntimeSpec.Linux.Personality) throws(Fault) { try Validation.check(RuntimeSpec(linux: .init(personality: personality))) }
+        #expect(throws: Never.self) { try check(.init(domain: .linux32, flags: [])) }
+        #expect(throws: Fault.self) { try check(.init()) }
+        #expect(throws: Fault.self) { try check(.init(domain: .linux, flags: ["ADDR_NO_RANDOMIZE"])) }
     }
 }
 
