@@ -31,7 +31,8 @@ extension Container {
 
     /// Adds a process. When this returns, its program runs.
     package func exec(_ request: ExecRequest) throws(Fault) -> AddedProcess {
-        switch status {
+        guard let live = try openInit() else { throw Fault(.conflict, "cannot exec in a stopped container") }
+        switch live.status {
         case .created, .running: break
         case .paused where request.options.toleratesPaused: break
         case .paused: throw Fault(.conflict, "cannot exec in a paused container")
@@ -40,8 +41,6 @@ extension Container {
         try Validation.check(request.process)
         let configuration = try store.configuration(of: record.id)
         let memoryPolicy = try MemoryPolicyPlan.make(configuration.linux?.memoryPolicy)
-        guard let initProcess = record.initProcess else { throw Fault(.conflict, "cannot exec in a stopped container") }
-        let target = try attempt("open init") { () throws(Errno) in try Pidfd(pid: initProcess.pid) }
         let ends = try attempt("make handshake socket") { () throws(Errno) in try UnixSocket.pair().split() }
         let console = try request.options.openConsoleSocket(hasTerminal: request.process.terminal ?? false)
         let pidfdSocket = try request.options.connectPidfdSocket()
@@ -53,7 +52,7 @@ extension Container {
         }
         try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
         if kinds.contains(.pid) {
-            try attempt("join pid namespace") { () throws(Errno) in try Namespaces.enter(.pid, of: target) }
+            try attempt("join pid namespace") { () throws(Errno) in try Namespaces.enter(.pid, of: live.process) }
         }
         // Before the clone, since that may put the process into its cgroup already.
         try Scheduling.keep(to: request.process.execCPUAffinity?.initial, "initial")
@@ -61,7 +60,7 @@ extension Container {
         guard case .parent(let pid, let pidfd) = side else {
             close(ends.left)
             let added = AddedInit(
-                process: request.process, options: request.options, id: record.id, kinds: kinds, target: target, entrance: entrance,
+                process: request.process, options: request.options, id: record.id, kinds: kinds, live: live, entrance: entrance,
                 filter: filter, consoleSocket: console, personality: configuration.linux?.personality,
                 memoryPolicy: memoryPolicy,
                 socket: HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)))

@@ -69,20 +69,13 @@ package struct Container {
     /// Sends a signal to init, or to every process of the container.
     package func signal(_ number: CInt, all: Bool) throws(Fault) {
         if all { return try signalAll(number) }
-        switch status {
-        case .created, .running, .paused: break
-        case .creating, .stopped: throw Fault(.conflict, "container not running", errno: ESRCH)
-        }
-        guard let process = record.initProcess else { return }
-        do throws(Errno) {
-            let pidfd = try Pidfd(pid: process.pid)
-            // The pid may have been used again since the status was asked; the descriptor cannot be.
-            guard try Procfs.status(of: process.pid).startTicks == process.startTicks else { throw .noProcess }
-            try pidfd.send(signal: number)
-        } catch {
-            if error == .noProcess || error == .noEntry { throw Fault(.conflict, "container not running", errno: ESRCH) }
+        guard let live = try openInit() else { throw Fault(.conflict, "container not running", errno: ESRCH) }
+        do throws(Errno) { try live.process.send(signal: number) } catch {
+            if error == .noProcess { throw Fault(.conflict, "container not running", errno: ESRCH) }
             throw Fault(error, "signal init")
         }
+        // A frozen process of cgroup v1 dies only when it is let go.
+        if number == SIGKILL && live.status == .paused { try cgroup()?.thaw() }
     }
 
     private func signalAll(_ number: CInt) throws(Fault) {
@@ -166,9 +159,10 @@ package struct Container {
     }
 
     /// Takes away what a killed create left: a name with no record, or nothing at all.
-    package static func deleteRemains(of id: String, store: StateStore) throws(Fault) {
+    package static func deleteRemains(of id: String, store: StateStore, journal: Journal) throws(Fault) {
         guard store.isTaken(id) else { return }
         let lock = try store.lock(id)
+        store.endRemains(of: id, journal: journal)
         try store.remove(id)
         _ = consume lock
     }

@@ -55,7 +55,7 @@ enum Hooks {
         SignalState.reset()
         // A bundle that is gone when poststop hooks run is no reason not to run them.
         if let directory { _ = chdir(directory) }
-        let null = cais_open("/dev/null", O_WRONLY | O_CLOEXEC, 0)
+        let null = cais_open("/dev/null", O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0)  // a FIFO of the image's would be waited for
         dup2(stdin, 0)
         if null >= 0 { dup2(null, 1) }
         dup2(stderr, 2)

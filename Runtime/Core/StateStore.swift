@@ -17,7 +17,9 @@ package struct StateStore: Sendable {
     /// The directory of a container.
     func directory(_ id: String) -> String { "\(root)/\(id)" }
     /// Compiled system call filters, shared by all containers.
-    var filterCache: String { "\(root)/.filters" }
+    var filterCache: String { "\(root)/\(StateStore.filterCacheName)" }
+    /// The name among the containers' that is none of theirs.
+    static let filterCacheName = ".filters"
     /// The socket on which its init waits.
     func gatePath(_ id: String) -> String { "\(root)/\(id)/start.sock" }
 
@@ -28,6 +30,7 @@ package struct StateStore: Sendable {
     func reserve(_ id: String) throws(Fault) {
         try Validation.checkID(id)
         try attempt("make \(root)") { () throws(Errno) in try Files.makeDirectories(root, mode: 0o711) }
+        try checkOwner()
         if mkdir(directory(id), 0o700) == 0 { return }
         if Errno.current == .exists { throw Fault(.conflict, "container with given ID already exists", errno: EEXIST) }
         throw Fault(Errno.current, "make \(directory(id))")
@@ -58,12 +61,15 @@ package struct StateStore: Sendable {
         return try JSON.decode(RuntimeSpec.self, from: bytes)
     }
 
+    /// The most bytes of a record: what it repeats of a configuration may be most of that, and twice as long when written.
+    static let recordBytesMax = 4 * Bundle.configurationBytesMax
+
     /// The record of `id`.
     /// - Throws: `.notFound`, `container does not exist`, where there is none.
     package func record(_ id: String) throws(Fault) -> ContainerRecord {
         try Validation.checkID(id)
         let bytes: [UInt8]
-        do throws(Errno) { bytes = try Files.read(directory(id) + "/state.json", limit: 1 << 20) } catch {
+        do throws(Errno) { bytes = try Files.read(directory(id) + "/state.json", limit: StateStore.recordBytesMax) } catch {
             if error == .noEntry || error == .notDirectory { throw Fault(.notFound, "container does not exist", errno: ENOENT) }
             throw Fault(error, "read state of \(id)")
         }
@@ -71,6 +77,7 @@ package struct StateStore: Sendable {
         guard record.version == ContainerRecord.formatVersion else {
             throw Fault(.unsupported, "state of \(id) has format version \(record.version)")
         }
+        try within("state of \(id)") { () throws(Fault) in try record.check(isAbout: id) }
         return record
     }
 

@@ -50,8 +50,9 @@ public enum Files {
     /// is refused and never waited for.
     public static func read(_ path: String, at directory: CInt = AT_FDCWD, limit: Int = 16 << 20) throws(Errno) -> [UInt8] {
         let file = try open(path, at: directory, flags: O_RDONLY | O_NONBLOCK)
-        let kind = CInt(bitPattern: try file.status().st_mode) & S_IFMT
-        guard kind == S_IFREG else { throw kind == S_IFDIR ? .isDirectory : .invalid }
+        let status = try file.status()
+        guard status.kind == .regular else { throw status.kind == .directory ? .isDirectory : .invalid }
+        guard status.st_size <= limit else { throw .tooBig }
         return try file.readAll(limit: limit)
     }
 
@@ -60,7 +61,7 @@ public enum Files {
     public static func replace(_ path: String, with bytes: some Collection<UInt8>, mode: mode_t = 0o600, durable: Bool = true) throws(Errno) {
         let temporary = "\(path).\(getpid()).tmp"
         do {
-            let file = try open(temporary, flags: O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
+            let file = try create(temporary, mode: mode)
             try file.writeAll(bytes)
             if durable { try file.synchronize() }
             try call { rename(temporary, path) }
@@ -73,6 +74,14 @@ public enum Files {
             let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
             try open(parent, flags: O_RDONLY | O_DIRECTORY).synchronize()
         }
+    }
+
+    /// Makes a file that was not there: what somebody has put in its place, or a crash left, is removed and never opened.
+    private static func create(_ path: String, mode: mode_t) throws(Errno) -> FileDescriptor {
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+        do throws(Errno) { return try open(path, flags: flags, mode: mode) } catch { guard error == .exists else { throw error } }
+        try call { unlink(path) }
+        return try open(path, flags: flags, mode: mode)
     }
 
     /// Makes `path` and what is missing above it.

@@ -206,7 +206,8 @@ class Runtime:
         for name in reversed(self.containers):
             self("delete", "--force", name)
         subprocess.run(["umount", "-R", "-l", self.directory], check=False, stderr=subprocess.DEVNULL)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        # Python's own removal of trees gives up on deep ones, which hostile bundles have.
+        subprocess.run(["rm", "-rf", "--", self.directory], check=False)
         remove_cgroups(CGROUP_PARENT)
 
     def __call__(self, *arguments, **options):

@@ -13,7 +13,7 @@ struct AddedInit: ~Copyable {
     let id: String
     let kinds: NamespaceSet
     /// The container's init.
-    let target: Pidfd
+    let live: LiveInit
     /// The way into the container's cgroup.
     let entrance: CgroupEntrance?
     let filter: SeccompFilter?
@@ -38,7 +38,7 @@ struct AddedInit: ~Copyable {
         try Scheduling.keep(to: process.execCPUAffinity?.final, "final")
         let entered = kinds.subtracting(.pid)
         if !entered.isEmpty {
-            try attempt("join the container's namespaces") { () throws(Errno) in try Namespaces.enter(entered, of: target) }
+            try attempt("join the container's namespaces") { () throws(Errno) in try Namespaces.enter(entered, of: live.process) }
         }
         if kinds.contains(.user) {
             try attempt("become root of the user namespace") { () throws(Errno) in

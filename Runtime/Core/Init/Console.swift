@@ -43,7 +43,7 @@ enum Console {
     /// Puts the terminal at /dev/console.
     static func bind(_ terminal: CInt, in tree: borrowing RootTree) throws(Fault) {
         try attempt("bind terminal on /dev/console") { () throws(Errno) in
-            let dev = try tree.open("dev", directory: true)
+            let dev = try tree.open("dev", reach: .beneathNoLinks, directory: true)
             do throws(Errno) { _ = try Files.open("console", at: dev.rawValue, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600) } catch {
                 if error != .exists { throw error }
             }

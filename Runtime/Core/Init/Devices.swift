@@ -5,8 +5,9 @@ import Faults
 import Linux
 
 enum Devices {
+    /// A /dev that is a link is refused: what would be made, and removed, where it leads is in some volume of the container's.
     static func make(_ plan: DevicePlan, in tree: borrowing RootTree, prepared: inout PreparedTrees) throws(Fault) {
-        let dev = try attempt("open /dev") { () throws(Errno) in try tree.target("/dev", isDirectory: true) }
+        let dev = try attempt("open /dev") { () throws(Errno) in try tree.target("/dev", isDirectory: true, reach: .beneathNoLinks) }
         for device in plan.devices {
             do throws(Fault) { try make(device, dev: dev, tree: tree, prepared: &prepared) } catch {
                 throw error.within("make device \(device.path)")

@@ -183,7 +183,11 @@ enum PasswordFile {
     static let bytesMax = 1 << 20
 
     static func home(of uid: UInt32) -> String? {
-        guard let bytes = try? Files.read("/etc/passwd", limit: bytesMax) else { return nil }  // none, too large, or no regular file
+        // None, too large, or no regular file; what says it has no bytes and gives some is of the kernel's file systems, and may
+        // be the caller's environment.
+        guard let file = try? Files.open("/etc/passwd", flags: O_RDONLY | O_NONBLOCK | O_NOCTTY), let status = try? file.status(),
+            status.kind == .regular, status.st_size > 0, let bytes = try? file.readAll(limit: bytesMax)
+        else { return nil }
         return home(of: uid, in: bytes)
     }
 

@@ -115,8 +115,8 @@ enum Validation {
         let lists = [hooks.prestart, hooks.createRuntime, hooks.createContainer, hooks.startContainer, hooks.poststart, hooks.poststop]
         for hook in lists.compactMap({ $0 }).joined() {
             guard hook.path.hasPrefix("/") else { throw Fault(.invalidArgument, "hook path \"\(hook.path)\" is not absolute") }
-            if let timeout = hook.timeout, timeout <= 0 {
-                throw Fault(.invalidArgument, "hook \(hook.path): timeout \(timeout) is not above 0")
+            if let timeout = hook.timeout, !(1...Int(Int32.max)).contains(timeout) {
+                throw Fault(.invalidArgument, "hook \(hook.path): timeout \(timeout) is not above 0 and below 2147483648")
             }
         }
     }
@@ -127,7 +127,7 @@ enum Validation {
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
                 || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "_+-.".utf8.contains(byte)
         }
-        guard allowed, !id.isEmpty, id != ".", id != "..", id.utf8.count <= 1_024 else {
+        guard allowed, !id.isEmpty, id != ".", id != "..", id != StateStore.filterCacheName, id.utf8.count <= 1_024 else {
             throw Fault(.invalidArgument, "invalid container ID format: \"\(id)\"")
         }
     }

@@ -62,10 +62,15 @@ func listProcesses(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
     switch arguments.string("format") {
     case "json": try printJSON(pids, pretty: false)
     case "table":
-        let rows = pids.map { [String($0), Procfs.commandLine(of: $0)] }
+        let rows = pids.map { [String($0), printable(Procfs.commandLine(of: $0))] }
         printTable([["PID", "CMD"]] + rows)
     case let other: throw Fault(.invalidArgument, "invalid format option: \(other)")
     }
+}
+
+/// Without control characters: a process of a container chooses its words, and they must not make rows or move the cursor.
+private func printable(_ text: String) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
 }
 
 /// Columns as wide as their widest cell and three spaces between.

@@ -18,7 +18,7 @@ func delete(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
     do throws(Fault) { container = try Container(id, store: settings.store, journal: settings.journal) } catch {
         guard force else { throw error }
         if error.kind == .invalidArgument && !settings.store.isTaken(id) { throw error }
-        return try Container.deleteRemains(of: id, store: settings.store)
+        return try Container.deleteRemains(of: id, store: settings.store, journal: settings.journal)
     }
     try container.delete(force: force)
 }

@@ -1,0 +1,22 @@
+import CLinux
+import Faults
+
+extension Cgroup {
+    /// Ends what is in the cgroup that a configuration names, and removes it. One that is gone is done.
+    package static func end(path: CgroupPath, layout: CgroupLayout) throws(Fault) {
+        do {
+            let cgroup = try open(try layout.record(of: path))
+            try cgroup.signalAll(SIGKILL)
+            try cgroup.remove()
+        } catch where error.kind == .notFound {
+            return
+        }
+    }
+}
+
+extension CgroupRecord.Place {
+    /// Whether the directory is beneath the mount point and not it: what is kept on disk is removed one day.
+    package var isBeneathItsMountPoint: Bool {
+        mountPoint.hasPrefix("/") && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+    }
+}
