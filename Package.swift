@@ -102,7 +102,7 @@ let kernel = [
 
 let runtime = [
     library("RuntimeCore", "Runtime/Core", ["Cgroups", "Seccomp", "Linux", "CLinux", "OCISpec", "Faults"]),
-    program("cais-runtime", "Runtime/Main", ["RuntimeCore", "Linux", "CLinux", "OCISpec", "Flags", "Faults"], linker: runtimeProgram),
+    program("cais-runtime", "Runtime/Main", ["RuntimeCore", "Cgroups", "Linux", "CLinux", "OCISpec", "Flags", "Faults"], linker: runtimeProgram),
 ]
 
 let shim = [

@@ -4,7 +4,7 @@ import RuntimeCore
 
 /// What a verb does, by name; the code is in Commands.
 enum Action: Sendable {
-    case create, start, run, state, kill, delete, exec, list, ps, pause, resume, update, spec, features
+    case create, start, run, state, kill, delete, exec, list, ps, pause, resume, update, events, spec, features
 }
 
 enum CommandTable {
@@ -58,6 +58,9 @@ enum CommandTable {
                 Verb<Action>("resume", "Let the processes of a paused container go on", usage: "ID", arity: .exactly(1), action: .resume),
                 Verb<Action>(
                     "update", "Change the limits of a running container", usage: "[OPTIONS] ID", arity: .exactly(1), action: .update, flags: updateFlags),
+                Verb<Action>(
+                    "events", "Print what a container uses, and when its memory runs out", usage: "[OPTIONS] ID",
+                    details: "Prints one JSON object a line until the container ends.", arity: .exactly(1), action: .events, flags: eventsFlags),
                 Verb<Action>(
                     "spec", "Write a config.json to begin with", usage: "[OPTIONS]", action: .spec,
                     flags: [

@@ -55,6 +55,9 @@ package protocol CgroupManager: AnyObject, Sendable {
     /// How often the kernel killed a process because memory was full; nil where it does not count.
     func oomKillCount() throws(Fault) -> UInt64?
 
+    /// Begins to listen for memory running out; nil where there is no memory controller.
+    func memoryWatch() throws(Fault) -> MemoryWatch?
+
     /// Removes it in all hierarchies, with empty cgroups beneath it. It goes on after a failure
     /// and reports the first; missing is done. Processes that are just ending are waited for.
     func remove() throws(Fault)

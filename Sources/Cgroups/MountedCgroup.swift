@@ -268,6 +268,13 @@ final class MountedCgroup: CgroupManager {
         return try doing("read \(file)", directory) { () throws(Errno) in try directory.readTable(file)["oom_kill"] }
     }
 
+    func memoryWatch() throws(Fault) -> MemoryWatch? {
+        guard let directory = directory(of: "memory") else { return nil }
+        do throws(Errno) { return try MemoryWatch.listen(to: directory) } catch {
+            throw Fault(.failed, "\(error)", errno: error.rawValue, trail: ["watch memory of cgroup /\(directory.place.path)"])
+        }
+    }
+
     // MARK: - Removal
 
     func remove() throws(Fault) {

@@ -66,6 +66,7 @@ private func perform(_ invocation: Invocation<Action>, _ settings: Settings) thr
     case .pause: try Container(arguments.positional[0], store: settings.store, journal: settings.journal).pause()
     case .resume: try Container(arguments.positional[0], store: settings.store, journal: settings.journal).resume()
     case .update: try update(arguments, settings)
+    case .events: try events(arguments, settings)
     case .spec: try writeSpec(arguments)
     case .features: try printFeatures()
     }
@@ -78,7 +79,7 @@ private func sentence(_ fault: Fault, _ action: Action) -> String {
     case .create: "create failed: unable to start container process: \(fault)"
     case .run: "run failed: unable to start container process: \(fault)"
     case .exec: "exec failed: unable to start container process: \(fault)"
-    case .start, .state, .kill, .delete, .list, .ps, .pause, .resume, .update, .spec, .features: fault.description
+    case .start, .state, .kill, .delete, .list, .ps, .pause, .resume, .update, .events, .spec, .features: fault.description
     }
 }
 

@@ -13,19 +13,45 @@ enum LegacyStatistics {
         if controllers.contains("pids") {
             statistics.pids = .init(current: try directory.readNumber("pids.current") ?? 0, limit: try directory.readNumber("pids.max"))
         }
+        if controllers.contains("cpuset") { statistics.sets = try sets(directory) }
+        if controllers.contains("hugetlb") {
+            for size in HugePageSizes.all {
+                statistics.hugePages[size] = try counter(directory, "hugetlb.\(size)")
+            }
+        }
         if controllers.contains("blkio") { statistics.blockIO = try blockIO(directory) }
     }
 
     private static func memory(_ directory: CgroupDirectory) throws(Errno) -> CgroupStatistics.Memory {
-        let usage = try directory.readNumber("memory.usage_in_bytes") ?? 0
-        let withSwap = try directory.readNumber("memory.memsw.usage_in_bytes")
-        let limit = try directory.readNumber("memory.limit_in_bytes")
+        let memory = try counter(directory, "memory") ?? .init(usage: 0, limitHits: 0)
+        let both = try counter(directory, "memory.memsw")
+        return .init(
+            usageBytes: memory.usage, peakBytes: memory.peak, limitBytes: memory.limit,
+            swapBytes: both.map { $0.usage > memory.usage ? $0.usage - memory.usage : 0 }, limitHits: memory.limitHits,
+            details: try directory.readTable("memory.stat"), withSwap: both, kernel: try counter(directory, "memory.kmem"),
+            kernelTCP: try counter(directory, "memory.kmem.tcp"))
+    }
+
+    /// The four files of one counter; nil where the kernel has not got it.
+    private static func counter(_ directory: CgroupDirectory, _ name: String) throws(Errno) -> CgroupStatistics.Counter? {
+        guard let usage = try directory.readNumber("\(name).usage_in_bytes") else { return nil }
+        let limit = try directory.readNumber("\(name).limit_in_bytes")
         // No limit is the largest number of whole pages.
         let none = UInt64(Int64.max) - 65_535
         return .init(
-            usageBytes: usage, peakBytes: try directory.readNumber("memory.max_usage_in_bytes"),
-            limitBytes: limit.flatMap { $0 >= none ? nil : $0 }, swapBytes: withSwap.map { $0 > usage ? $0 - usage : 0 },
-            limitHits: try directory.readNumber("memory.failcnt") ?? 0, details: try directory.readTable("memory.stat"))
+            usage: usage, peak: try directory.readNumber("\(name).max_usage_in_bytes"), limit: limit.flatMap { $0 >= none ? nil : $0 },
+            limitHits: try directory.readNumber("\(name).failcnt") ?? 0)
+    }
+
+    private static func sets(_ directory: CgroupDirectory) throws(Errno) -> CgroupStatistics.Sets {
+        var switches: [String: Int64] = [:]
+        let names = [
+            "cpu_exclusive", "mem_hardwall", "mem_exclusive", "memory_migrate", "memory_spread_page", "memory_spread_slab", "memory_pressure",
+            "sched_load_balance", "sched_relax_domain_level",
+        ]
+        for name in names where directory.has("cpuset.\(name)") { switches[name] = Int64(try directory.read("cpuset.\(name)")) }
+        return .init(
+            processors: NumberList.numbers(try directory.read("cpuset.cpus")), nodes: NumberList.numbers(try directory.read("cpuset.mems")), switches: switches)
     }
 
     private static func addTime(_ directory: CgroupDirectory, to statistics: inout CgroupStatistics) throws(Errno) {
@@ -34,10 +60,15 @@ enum LegacyStatistics {
         cpu.usageNanoseconds = try directory.readNumber("cpuacct.usage") ?? 0
         cpu.userNanoseconds = try directory.readNumber("cpuacct.usage_user") ?? 0
         cpu.systemNanoseconds = try directory.readNumber("cpuacct.usage_sys") ?? 0
-        if directory.has("cpuacct.usage_percpu") {
-            cpu.perProcessorNanoseconds = try directory.read("cpuacct.usage_percpu", limit: 1 << 20).split(separator: " ").compactMap { UInt64($0) }
-        }
+        cpu.perProcessorNanoseconds = try numbers(directory, "cpuacct.usage_percpu")
+        cpu.perProcessorUserNanoseconds = try numbers(directory, "cpuacct.usage_percpu_user")
+        cpu.perProcessorSystemNanoseconds = try numbers(directory, "cpuacct.usage_percpu_sys")
         statistics.cpu = cpu
+    }
+
+    private static func numbers(_ directory: CgroupDirectory, _ file: String) throws(Errno) -> [UInt64] {
+        guard directory.has(file) else { return [] }
+        return try directory.read(file, limit: 1 << 20).split(separator: " ").compactMap { UInt64($0) }
     }
 
     private static func addThrottling(_ directory: CgroupDirectory, to statistics: inout CgroupStatistics) throws(Errno) {

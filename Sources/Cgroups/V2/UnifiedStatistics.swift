@@ -14,14 +14,62 @@ enum UnifiedStatistics {
         if controllers.contains("pids") {
             statistics.pids = .init(current: try directory.readNumber("pids.current") ?? 0, limit: try directory.readNumber("pids.max"))
         }
-        if controllers.contains("io") { statistics.blockIO = try blockIO(directory) }
+        if controllers.contains("io") {
+            statistics.blockIO = try blockIO(directory)
+            statistics.blockIOPressure = try pressure(directory, "io.pressure")
+        }
+        if controllers.contains("cpuset"), directory.has("cpuset.cpus.effective") {
+            statistics.sets = .init(
+                processors: NumberList.numbers(try directory.read("cpuset.cpus.effective")), nodes: NumberList.numbers(try directory.read("cpuset.mems.effective")),
+                switches: [:])
+        }
+        if controllers.contains("hugetlb") {
+            for size in HugePageSizes.all { statistics.hugePages[size] = try hugePages(directory, size) }
+        }
     }
 
     private static func memory(_ directory: CgroupDirectory, limitHits: UInt64) throws(Errno) -> CgroupStatistics.Memory {
-        .init(
-            usageBytes: try directory.readNumber("memory.current") ?? 0, peakBytes: try directory.readNumber("memory.peak"),
-            limitBytes: try directory.readNumber("memory.max"), swapBytes: try directory.readNumber("memory.swap.current"),
-            limitHits: limitHits, details: try directory.readTable("memory.stat"))
+        let usage = try directory.readNumber("memory.current") ?? 0
+        let limit = try directory.readNumber("memory.max")
+        let swap = try directory.readNumber("memory.swap.current")
+        let swapLimit = try directory.readNumber("memory.swap.max")
+        // As v1 counts: memory and swap together.
+        let both = swap.map { swap in
+            CgroupStatistics.Counter(
+                usage: usage + swap, limit: limit.flatMap { limit in swapLimit.map { limit + $0 } }, limitHits: 0)
+        }
+        return .init(
+            usageBytes: usage, peakBytes: try directory.readNumber("memory.peak"), limitBytes: limit, swapBytes: swap, limitHits: limitHits,
+            details: try directory.readTable("memory.stat"), withSwap: both, pressure: try pressure(directory, "memory.pressure"))
+    }
+
+    private static func hugePages(_ directory: CgroupDirectory, _ size: String) throws(Errno) -> CgroupStatistics.Counter? {
+        guard let usage = try directory.readNumber("hugetlb.\(size).current") else { return nil }
+        let events = try directory.readTable("hugetlb.\(size).events")
+        return .init(usage: usage, limit: try directory.readNumber("hugetlb.\(size).max"), limitHits: events["max"] ?? 0)
+    }
+
+    /// Lines `some avg10=0.00 avg60=0.00 avg300=0.00 total=0` and `full …`; nil where the kernel does not keep them.
+    private static func pressure(_ directory: CgroupDirectory, _ file: String) throws(Errno) -> CgroupStatistics.Pressure? {
+        let text: String
+        do { text = try directory.read(file) } catch where error == .noEntry || error == .notSupported { return nil }
+        var pressure = CgroupStatistics.Pressure()
+        for line in text.split(separator: "\n") {
+            var share = CgroupStatistics.Pressure.Share()
+            for word in line.split(separator: " ") {
+                let parts = word.split(separator: "=")
+                guard parts.count == 2 else { continue }
+                switch parts[0] {
+                case "avg10": share.average10 = Double(parts[1]) ?? 0
+                case "avg60": share.average60 = Double(parts[1]) ?? 0
+                case "avg300": share.average300 = Double(parts[1]) ?? 0
+                case "total": share.totalMicroseconds = UInt64(parts[1]) ?? 0
+                case _: break
+                }
+            }
+            if line.hasPrefix("some") { pressure.some = share } else { pressure.full = share }
+        }
+        return pressure
     }
 
     private static func cpu(_ directory: CgroupDirectory) throws(Errno) -> CgroupStatistics.CPU {
@@ -30,7 +78,7 @@ enum UnifiedStatistics {
         return .init(
             usageNanoseconds: nanoseconds("usage_usec"), userNanoseconds: nanoseconds("user_usec"), systemNanoseconds: nanoseconds("system_usec"),
             perProcessorNanoseconds: [], periods: table["nr_periods"] ?? 0, throttledPeriods: table["nr_throttled"] ?? 0,
-            throttledNanoseconds: nanoseconds("throttled_usec"))
+            throttledNanoseconds: nanoseconds("throttled_usec"), pressure: try pressure(directory, "cpu.pressure"))
     }
 
     /// Lines `8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6`.

@@ -60,6 +60,43 @@ import Testing
         #expect(statistics.blockIO == [.init(major: 8, minor: 0, readBytes: 1, writeBytes: 2, reads: 3, writes: 4)])
     }
 
+    @Test("v1: sets of processors, memory with swap, the kernel's part, time by processor")
+    func legacyDetails() throws {
+        let statistics = try Self.read(
+            .v1, ["memory", "cpuacct", "cpuset"],
+            [
+                "memory.usage_in_bytes": "100\n", "memory.memsw.usage_in_bytes": "150\n", "memory.memsw.limit_in_bytes": "300\n", "memory.memsw.failcnt": "4\n",
+                "memory.kmem.usage_in_bytes": "9\n", "memory.stat": "cache 5\n", "cpuacct.usage_percpu_user": "1 2 \n", "cpuacct.usage_percpu_sys": "3 4 \n",
+                "cpuset.cpus": "0-2,5\n", "cpuset.mems": "0\n", "cpuset.cpu_exclusive": "1\n", "cpuset.sched_relax_domain_level": "-1\n",
+            ])
+        #expect(statistics.memory?.withSwap == .init(usage: 150, limit: 300, limitHits: 4) && statistics.memory?.kernel?.usage == 9)
+        #expect(statistics.memory?.kernelTCP == nil && statistics.memory?.cacheBytes == 5)
+        #expect(statistics.cpu?.perProcessorUserNanoseconds == [1, 2] && statistics.cpu?.perProcessorSystemNanoseconds == [3, 4])
+        #expect(statistics.sets == .init(processors: [0, 1, 2, 5], nodes: [0], switches: ["cpu_exclusive": 1, "sched_relax_domain_level": -1]))
+    }
+
+    @Test("v2: memory with swap as v1 counts it, pressure, effective sets")
+    func unifiedDetails() throws {
+        let statistics = try Self.read(
+            .v2, ["memory", "cpu", "cpuset", "io"],
+            [
+                "memory.current": "100\n", "memory.max": "200\n", "memory.swap.current": "7\n", "memory.swap.max": "50\n", "memory.stat": "file 6\n",
+                "memory.pressure": "some avg10=1.50 avg60=0.25 avg300=0.00 total=42\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1\n",
+                "cpuset.cpus.effective": "0-1\n", "cpuset.mems.effective": "0\n",
+            ])
+        #expect(statistics.memory?.withSwap == .init(usage: 107, limit: 250, limitHits: 0) && statistics.memory?.cacheBytes == 6)
+        #expect(statistics.memory?.pressure?.some == .init(average10: 1.5, average60: 0.25, average300: 0, totalMicroseconds: 42))
+        #expect(statistics.memory?.pressure?.full.totalMicroseconds == 1 && statistics.cpu?.pressure == nil && statistics.blockIOPressure == nil)
+        #expect(statistics.sets?.processors == [0, 1])
+    }
+
+    @Test("lists of numbers, and sizes of huge pages in the controller's words")
+    func words() {
+        #expect(NumberList.numbers("") == [] && NumberList.numbers("3") == [3] && NumberList.numbers("0-1,4-5,9") == [0, 1, 4, 5, 9])
+        #expect(NumberList.numbers("5-2") == [] && NumberList.numbers("0-99999999") == [])
+        #expect(HugePageSizes.words(kilobytes: 64) == "64KB" && HugePageSizes.words(kilobytes: 2_048) == "2MB" && HugePageSizes.words(kilobytes: 1 << 20) == "1GB")
+    }
+
     @Test("a controller that is missing is missing in the statistics")
     func missing() throws {
         #expect(try Self.read(.v2, [], ["cpu.stat": "usage_usec 1\n"]) == CgroupStatistics())
