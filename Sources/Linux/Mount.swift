@@ -169,6 +169,14 @@ public enum Mount {
         try call { chdir("/") }
     }
 
+    /// The number of the mount that holds `path` under `directory`, as in /proc/PID/mountinfo
+    /// (statx(2), STATX_MNT_ID); an empty path means `directory` itself.
+    public static func mountID(of path: String, at directory: CInt = AT_FDCWD) throws(Errno) -> UInt64 {
+        var id: UInt64 = 0
+        try call { cais_mount_of(directory, path, &id) }
+        return id
+    }
+
     /// The type of the file system that holds an open file (statfs(2), f_type).
     public static func fileSystemType(of file: borrowing FileDescriptor) throws(Errno) -> Int {
         var result = statfs()

@@ -177,13 +177,9 @@ struct ContainerInit: ~Copyable {
             try attempt("make root read-only") { () throws(Errno) in try Mount.change(tree.root.rawValue, set: .readOnly) }
         }
         if settings.options.noPivot {
-            try attempt("chroot") { () throws(Errno) in
-                try call { fchdir(tree.root.rawValue) }
-                try call { chroot(".") }
-                try call { chdir("/") }
-            }
+            try RootChange.withoutPivot(into: tree)
         } else {
-            try attempt("pivot_root") { () throws(Errno) in try Mount.pivot(into: tree.root) }
+            try RootChange.pivot(into: tree)
         }
         guard let change = plan.rootPropagation, change.propagation != .private else { return }
         try attempt("set rootfsPropagation") { () throws(Errno) in

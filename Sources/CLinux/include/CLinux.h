@@ -180,6 +180,14 @@ static inline int cais_connect(int fd, const struct sockaddr *address, socklen_t
 static inline int cais_bind(int fd, const struct sockaddr *address, socklen_t length) { return bind(fd, address, length); }
 static inline int cais_accept(int fd, int flags) { return accept4(fd, NULL, NULL, flags); }
 
+// statx(2): the mount that holds a file.
+static inline int cais_mount_of(int directory, const char *path, uint64_t *id) {
+    struct statx status;
+    int result = statx(directory, path, AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &status);
+    *id = result == 0 ? status.stx_mnt_id : 0;
+    return result;
+}
+
 // Device numbers (makedev(3)).
 static inline uint64_t cais_makedev(unsigned major_, unsigned minor_) { return makedev(major_, minor_); }
 static inline unsigned cais_major(uint64_t device) { return major(device); }
