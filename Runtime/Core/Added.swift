@@ -50,17 +50,18 @@ extension Container {
         let filter = try configuration.linux?.seccomp.map { profile throws(Fault) in
             try SeccompFilter.compile(profile, cacheDirectory: store.filterCache)
         }
-        try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
-        if kinds.contains(.pid) {
-            try attempt("join pid namespace") { () throws(Errno) in try Namespaces.enter(.pid, of: live.process) }
-        }
         // Before the clone, since that may put the process into its cgroup already.
         try Scheduling.keep(to: request.process.execCPUAffinity?.initial, "initial")
-        let side = try attempt("clone") { () throws(Errno) in try Clone.fork(into: cgroup) }
+        let isStaged = kinds.contains(.user) && geteuid() != 0
+        var scoreWarning: String?
+        let side = isStaged
+            ? try cloneThroughStage(request, kinds, live, cgroup: cgroup, scoreWarning: &scoreWarning) { () throws(Errno) in try entrance?.enter() }
+            : try cloneDirectly(kinds, live, cgroup: cgroup)
         guard case .parent(let pid, let pidfd) = side else {
             close(ends.left)
             let added = AddedInit(
-                process: request.process, options: request.options, id: record.id, kinds: kinds, live: live, entrance: entrance,
+                process: request.process, options: request.options, id: record.id, kinds: kinds, isStaged: isStaged,
+                scoreWarning: scoreWarning, live: live, entrance: entrance,
                 filter: filter, consoleSocket: console, personality: configuration.linux?.personality,
                 memoryPolicy: memoryPolicy,
                 socket: HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)))
@@ -69,14 +70,46 @@ extension Container {
         close(ends.right)
         if let console { close(console) }
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: ends.left))
-        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, pidfdSocket: pidfdSocket)
+        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, isStaged: isStaged, pidfdSocket: pidfdSocket)
+    }
+
+    private func cloneDirectly(_ kinds: NamespaceSet, _ live: borrowing LiveInit, cgroup: CInt?) throws(Fault) -> Clone.Side {
+        try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
+        if kinds.contains(.pid) {
+            try attempt("join pid namespace") { () throws(Errno) in try Namespaces.enter(.pid, of: live.process) }
+        }
+        return try attempt("clone") { () throws(Errno) in try Clone.fork(into: cgroup) }
+    }
+
+    /// Without privileges on the host the container's pid namespace opens only to its user
+    /// namespace's root, and what is set by files of the host's /proc is set before either is entered.
+    private func cloneThroughStage(
+        _ request: ExecRequest, _ kinds: NamespaceSet, _ live: borrowing LiveInit, cgroup: CInt?, scoreWarning: inout String?,
+        joinCgroup: () throws(Errno) -> Void
+    ) throws(Fault) -> Clone.Side {
+        var warning: String?
+        let isCreated = live.status == .created
+        let side = try Stage(cgroup: cgroup, namespaces: []).clone { () throws(Fault) in
+            if let score = request.process.oomScoreAdj { warning = OOMScore.setOwn(score) }
+            try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
+            try attempt("join cgroup", joinCgroup)
+            do throws(Errno) { try Namespaces.enter(kinds.intersection([.user, .pid]), of: live.process) } catch {
+                let fault = Fault(error, "join the container's user namespace")
+                guard isCreated && error == .notPermitted else { throw fault }
+                throw Fault(.conflict, "a container that is not started can be entered by root only", errno: error.rawValue, trail: fault.trail)
+            }
+            try Identity.becomeNamespaceRoot()
+        }
+        scoreWarning = warning
+        return side
     }
 
     private func settle(
-        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest, pidfdSocket: borrowing FileDescriptor?
+        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest, isStaged: Bool,
+        pidfdSocket: borrowing FileDescriptor?
     ) throws(Fault) -> AddedProcess {
         do throws(Fault) {
-            if let score = request.process.oomScoreAdj { OOMScore.set(score, of: added.pid, journal: journal) }
+            if let score = request.process.oomScoreAdj, !isStaged { OOMScore.set(score, of: added.pid, journal: journal) }
             try attempt("let the process go on") { () throws(Errno) in try socket.sendProceed() }
             var isReady = false
             while let message = try attempt("hear from the process", { () throws(Errno) in try socket.receive() }) {

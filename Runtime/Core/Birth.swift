@@ -4,8 +4,8 @@ import Faults
 import Linux
 
 /// Pid and time namespaces are entered by children only, so the runtime points its children
-/// there, clones, and points back. A joined user namespace cannot be left again: then a process
-/// in between (the stage) enters it and clones init as the runtime's own child.
+/// there, clones, and points back. A joined user namespace cannot be left again: then a stage
+/// enters it and clones init as the runtime's own child.
 struct Birth {
     let plan: NamespacePlan
     /// Descriptors in the order of `plan.joined`.
@@ -16,8 +16,9 @@ struct Birth {
     /// Whether a process in between is needed.
     var needsStage: Bool { plan.path(of: .user) != nil }
 
-    func clone() throws(Fault) -> Clone.Side {
-        try needsStage ? cloneThroughStage() : cloneDirectly()
+    /// - Parameter before: what a stage has to do before it enters: hide, and join v1 cgroups.
+    func clone(before: () throws(Fault) -> Void) throws(Fault) -> Clone.Side {
+        try needsStage ? cloneThroughStage(before) : cloneDirectly()
     }
 
     private func descriptor(of kind: NamespaceSet) -> CInt? {
@@ -49,7 +50,8 @@ struct Birth {
         }
         try enter(.pid, "pid")
         try makeTimeNamespace()
-        let side = try attempt("clone init") { () throws(Errno) in try Clone.fork(namespaces: plan.cloned, into: cgroup) }
+        let side: Clone.Side
+        do throws(Errno) { side = try Clone.fork(namespaces: plan.cloned, into: cgroup) } catch { throw Privileges.explainClone(error, plan) }
         guard case .parent = side else { return side }
         for (home, kind) in [(homes.pid, NamespaceSet.pid), (homes.time, NamespaceSet.time)] {
             guard let home else { continue }
@@ -60,44 +62,14 @@ struct Birth {
         return side
     }
 
-    private func cloneThroughStage() throws(Fault) -> Clone.Side {
-        let report = try attempt("pipe") { () throws(Errno) in try UnixSocket.pair().split() }
-        guard case .parent(let stage, let stagePidfd) = try attempt("clone stage", { () throws(Errno) in try Clone.fork(into: cgroup) }) else {
-            return try stageMain(report: report.right)
-        }
-        close(report.right)
-        close(stagePidfd)
-        let socket = HandshakeSocket(descriptor: FileDescriptor(owning: report.left))
-        let message = try attempt("hear from stage") { () throws(Errno) in try socket.receive() }
-        let status = Hooks.reap(stage)
-        switch message {
-        case .warning(let text):
-            guard let pid = pid_t(text) else { break }
-            let pidfd = try attempt("open init") { () throws(Errno) in try call { cais_pidfd_open(pid, 0) } }
-            return .parent(child: pid, pidfd: pidfd)
-        case .failed(let fault): throw fault
-        case .ready, .hooksDue, nil: break
-        }
-        throw Fault(.failed, "stage before container init ended without a word: \(Creation.describe(status))")
-    }
-
-    /// The stage is born in the cgroup, which it could not enter as the user namespace's root, and init with it.
-    /// In the stage: returns only in init, which it clones; reports init's pid as text.
-    private func stageMain(report: CInt) throws(Fault) -> Clone.Side {
-        let socket = HandshakeSocket(descriptor: FileDescriptor(owning: report))
-        do throws(Fault) {
+    /// The stage is in the cgroup, which the user namespace's root could not enter, and init with it.
+    private func cloneThroughStage(_ before: () throws(Fault) -> Void) throws(Fault) -> Clone.Side {
+        try Stage(cgroup: cgroup, namespaces: plan.cloned).clone { () throws(Fault) in
+            try before()
             try enter(.user, "user")
-            try attempt("become root of the user namespace") { () throws(Errno) in
-                try Identity.setGroup(0)
-                try Identity.setUser(0)
-            }
+            try Identity.becomeNamespaceRoot()
             try enter(.pid, "pid")
             try makeTimeNamespace()
-            let side = try attempt("clone init") { () throws(Errno) in try Clone.fork(namespaces: plan.cloned, sibling: true) }
-            guard case .parent(let child, _) = side else { return side }
-            // The runtime that does not hear it is gone, and init will see that.
-            try? socket.send(.warning(String(child)))
-        } catch { try? socket.send(.failed(error)) /* as above */ }
-        _exit(0)
+        }
     }
 }

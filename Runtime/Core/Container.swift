@@ -30,7 +30,8 @@ package struct Container {
     /// Its processes, as the host sees them.
     package func processes() throws(Fault) -> [pid_t] {
         if let cgroup = try cgroup() { return try cgroup.processes() }
-        return record.initProcess.map { [$0.pid] } ?? []
+        guard let initProcess = record.initProcess, status != .stopped else { return [] }
+        return NamespaceSet(rawValue: record.namespaces).contains(.pid) ? NamespaceMembers.processes(like: initProcess.pid) : [initProcess.pid]
     }
 
     // MARK: - start
@@ -81,7 +82,10 @@ package struct Container {
     private func signalAll(_ number: CInt) throws(Fault) {
         guard let cgroup = try cgroup() else {
             if record.cgroup != nil { return }
-            return try signal(number, all: false)
+            try signal(number, all: false)
+            // A process that is gone already is what was wanted.
+            for pid in try processes() where pid != record.initProcess?.pid { _ = CLinux.kill(pid, number) }
+            return
         }
         try cgroup.signalAll(number)
     }

@@ -21,15 +21,13 @@ package struct CreateOptions: Sendable {
     /// The service manager that wants to hear when the program is ready.
     package var notifyAddress: String?
     /// Whether failing to use cgroups is only a warning (rootless).
-    package var toleratesNoCgroups = false
+    package var cgroupTolerance = CgroupTolerance.never
 
     /// exec: whether a paused container is entered all the same.
     package var toleratesPaused = false
 
     /// Filled in on the way: whether there are hooks to run in the runtime's namespaces.
     var hasRuntimeHooks = false
-    /// Filled in on the way: whether init was cloned inside the user namespace it joins.
-    var hasJoinedUserNamespace = false
 
     /// The defaults.
     package init() {}

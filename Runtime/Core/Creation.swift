@@ -61,7 +61,7 @@ package struct Creation {
 
     private func makeLocked(waits: Bool, undo: inout Undo, lock: CInt) throws(Fault) -> CreatedContainer {
         let cgroup = try CgroupChoice.make(
-            plan.spec, id: plan.id, tolerates: options.toleratesNoCgroups, journal: journal)
+            plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
         var record = makeRecord(cgroup: cgroup?.record)
         try store.write(record)
@@ -112,30 +112,36 @@ package struct Creation {
     ) throws(Fault) -> Child {
         let ends = try attempt("make handshake socket") { () throws(Errno) in try UnixSocket.pair().split() }
         let gate = waits ? try StartGate.make(store.gatePath(plan.id)).release() : -1
-        let view = CgroupView(record.cgroup)
+        let view = try CgroupView.of(record.cgroup, mounts: plan.mounts)
         let prepared = try prepareTrees(view: view)
+        // Nobody could map the ids of one that hides: to others than root its files of /proc are closed.
+        let isUnprivileged = plan.namespaces.all.contains(.user) && geteuid() != 0
+        let score = isUnprivileged ? plan.spec.process?.oomScoreAdj : nil
+        var scoreWarning: String?
         let joined = try openNamespaces()
         let console = try options.openConsoleSocket(hasTerminal: plan.spec.process?.terminal ?? false)
         let filter = try compileFilter()
         // From here to execve(2) nobody in the container may look into what is still the runtime.
-        try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
+        if !isUnprivileged { try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) } }
         let birth = Birth(plan: plan.namespaces, joined: joined, cgroup: entrance.cloneDescriptor)
-        let side = try birth.clone()
+        let side = try birth.clone { () throws(Fault) in
+            if let score { scoreWarning = OOMScore.setOwn(score) }
+            if isUnprivileged { try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) } }
+            try attempt("join cgroup") { () throws(Errno) in try entrance?.enter() }
+        }
         guard case .parent(let pid, let pidfd) = side else {
             close(ends.left)
             // The lock is the runtime's: held by init too, it would outlive it.
             close(lock)
-            var options = options
-            options.hasJoinedUserNamespace = birth.needsStage
             ContainerInit.run(
                 InitSettings(
                     plan: plan, options: options, socket: HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)),
                     gate: waits ? FileDescriptor(owning: gate) : nil, joined: joined, entrance: entrance,
-                    cgroupView: view, prepared: prepared, filter: filter, consoleSocket: console, record: record))
+                    cgroupView: view, prepared: prepared, hidesLate: isUnprivileged, scoreWarning: scoreWarning, filter: filter, consoleSocket: console, record: record))
         }
         undo.child = pid
         for number in [ends.right, gate, console ?? -1] + joined where number >= 0 { close(number) }
-        prepared.closeAll()
+        prepared?.closeAll()
         return Child(pid: pid, pidfd: pidfd, socket: ends.left)
     }
 
@@ -148,37 +154,15 @@ package struct Creation {
         return descriptors
     }
 
-    /// In a user namespace init may not reach the host's files; and mounts shared with the host
-    /// must be copied where they are its peers.
-    private func prepareTrees(view: CgroupView?) throws(Fault) -> PreparedTrees {
-        var trees = PreparedTrees()
-        let isInUserNamespace = plan.namespaces.all.contains(.user)
-        guard plan.hasOwnTree else { return trees }
-        if isInUserNamespace { trees.root = try RootTree.copy(plan.rootPath).release() }
-        for (index, mount) in plan.mounts.enumerated() {
-            guard case .bind(let path, let recursive) = mount.source else { continue }
-            guard isInUserNamespace || mount.sharesWithHost || mount.idMapping != nil else { continue }
-            trees.mounts[index] = try within("mounts[\(index)]: \(mount.name)") { () throws(Fault) in
-                let copy = try attempt("open \(path)") { () throws(Errno) in try Mount.copy(path, recursive: recursive) }
-                try Mounting.apply(mount, to: copy.rawValue, keepsLocked: false)
-                return copy.release()
-            }
+    /// nil where only init may make them: without privileges mounts are copied in a user namespace only.
+    private func prepareTrees(view: CgroupView?) throws(Fault) -> PreparedTrees? {
+        guard plan.namespaces.all.contains(.user) else { return try PreparedTrees.make(plan, view: view) }
+        if geteuid() != 0 { return nil }
+        do throws(Fault) { return try PreparedTrees.make(plan, view: view) } catch {
+            // Root of a namespace around us that does not own these mounts.
+            if error.errno == EPERM && Privileges.isNested { return nil }
+            throw error
         }
-        guard isInUserNamespace else { return trees }
-        for device in plan.devices?.devices ?? [] where device.kind != .fifo {
-            // One that the host lacks is left for mknod(2) to report.
-            trees.devices[device.path] = (try? Mount.copy(device.path, recursive: false))?.release()
-        }
-        for mount in plan.mounts where mount.source == .cgroup {
-            for path in view?.paths ?? [] {
-                trees.cgroups[path] = try within(mount.name) { () throws(Fault) in
-                    let copy = try attempt("open \(path)") { () throws(Errno) in try Mount.copy(path, recursive: false) }
-                    try Mounting.apply(mount, to: copy.rawValue, keepsLocked: false)
-                    return copy.release()
-                }
-            }
-        }
-        return trees
     }
 
     private func compileFilter() throws(Fault) -> SeccompFilter? {
@@ -188,11 +172,13 @@ package struct Creation {
 
     /// What the runtime has the right to do for init, and init in a user namespace has not.
     private func setUpFromOutside(_ pid: pid_t, socket: borrowing HandshakeSocket) throws(Fault) {
-        if let score = plan.spec.process?.oomScoreAdj { OOMScore.set(score, of: pid, journal: journal) }
+        let isUnprivileged = plan.namespaces.all.contains(.user) && geteuid() != 0
+        // Else init, or the stage before it, does that for itself.
+        if let score = plan.spec.process?.oomScoreAdj, !isUnprivileged { OOMScore.set(score, of: pid, journal: journal) }
         guard plan.namespaces.created.contains(.user) else { return }
-        try attempt("map ids of the user namespace") { () throws(Errno) in
+        try within("map ids of the user namespace") { () throws(Fault) in
             try IDMaps.write(uid: plan.namespaces.uidMap, gid: plan.namespaces.gidMap, of: pid)
-            try socket.sendProceed()
+            try attempt("let init go on") { () throws(Errno) in try socket.sendProceed() }
         }
     }
 
@@ -260,10 +246,19 @@ struct Undo {
 /// The score by which the kernel chooses whom to kill when memory is out (proc(5), oom_score_adj).
 enum OOMScore {
     static func set(_ score: Int, of pid: pid_t, journal: Journal) {
+        if let warning = set(score, process: String(pid)) { journal.write(.warning, warning) }
+    }
+
+    /// That of this process, which must not hide: its files of /proc would be the host root's.
+    /// - Returns: what to warn of; without CAP_SYS_RESOURCE a score cannot fall.
+    static func setOwn(_ score: Int) -> String? { set(score, process: "self") }
+
+    private static func set(_ score: Int, process: String) -> String? {
         do throws(Errno) {
-            let file = try Files.open("/proc/\(pid)/oom_score_adj", flags: O_WRONLY)
+            let file = try Files.open("/proc/\(process)/oom_score_adj", flags: O_WRONLY)
             try file.writeAll(String(score).utf8)
-        } catch { journal.write(.warning, "set oom_score_adj to \(score): \(error.sentence)") }
+            return nil
+        } catch { return "set oom_score_adj to \(score): \(error.sentence)" }
     }
 }
 

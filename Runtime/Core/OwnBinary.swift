@@ -13,7 +13,8 @@ package enum OwnBinary {
         do throws(Errno) {
             let path = "/proc/self/exe"
             let current = try Files.open(path, flags: O_PATH)
-            if try Mount.isReadOnly(current) || isSealed(path) {
+            let isProtected = try isRoots(current) ? true : Mount.isReadOnly(current)
+            if isProtected || isSealed(path) {
                 Identity.setName("cais-runtime")
                 return
             }
@@ -23,6 +24,14 @@ package enum OwnBinary {
                 throw execute(copy)
             } catch { throw execute(try sealedCopy(of: path)) }
         } catch { throw Fault(error, "protect own executable") }
+    }
+
+    /// Whether the file is root's and the caller is not: then the ids that a caller can give a
+    /// container have no right to write to it, were they root inside or not.
+    private static func isRoots(_ file: borrowing FileDescriptor) throws(Errno) -> Bool {
+        if geteuid() == 0 { return false }
+        let status = try file.status()
+        return status.st_uid == 0 && status.st_mode & 0o022 == 0
     }
 
     private static func isSealed(_ path: String) -> Bool {

@@ -6,7 +6,7 @@ import Linux
 import OCISpec
 
 package struct StateStore: Sendable {
-    /// The default of --root.
+    /// The default of --root for root.
     package static let defaultRoot = "/run/cais-runtime"
 
     package let root: String
@@ -29,7 +29,9 @@ package struct StateStore: Sendable {
     /// Takes the name `id`: nobody else can have it until it is removed.
     func reserve(_ id: String) throws(Fault) {
         try Validation.checkID(id)
-        try attempt("make \(root)") { () throws(Errno) in try Files.makeDirectories(root, mode: 0o711) }
+        // The sticky bit keeps what cleans a session's directory from it (XDG Base Directory Specification).
+        let mode: mode_t = geteuid() == 0 ? 0o711 : 0o1700
+        try attempt("make \(root)") { () throws(Errno) in try Files.makeDirectories(root, mode: mode) }
         try checkOwner()
         if mkdir(directory(id), 0o700) == 0 { return }
         if Errno.current == .exists { throw Fault(.conflict, "container with given ID already exists", errno: EEXIST) }

@@ -16,12 +16,12 @@ enum CommandTable {
             noun: "cais-runtime", "OCI runtime: runs containers from bundles", usage: "[OPTIONS] COMMAND",
             details: "Creates and runs containers from OCI bundles: directories with a config.json and a root file system.",
             flags: [
-                .string("root", value: "dir", default: StateStore.defaultRoot, candidates: .directories, "Directory that keeps the state of containers"),
+                .string("root", value: "dir", default: StateStore.defaultRoot, candidates: .directories, "Directory that keeps the state of containers; that of another user than root is $XDG_RUNTIME_DIR/cais-runtime"),
                 .string("log", value: "file", candidates: .files, "File for log lines; standard error without it"),
                 .string("log-format", value: "format", default: "text", "Format of log lines: text or json"),
                 .bool("debug", "Write debug lines to the log"),
                 .bool("systemd-cgroup", "Refused: cgroups are made in the file system, not by systemd"),
-                .string("rootless", value: "mode", default: "auto", "Ignore cgroup permission errors: true, false or auto"),
+                .string("rootless", value: "mode", default: "auto", "Do without a cgroup where none may be made: true, false, or auto (all but real root)"),
             ],
             verbs: [
                 Verb<Action>(

@@ -101,6 +101,11 @@ package struct CgroupLayout: Hashable, Sendable {
         return CgroupLayout(hierarchies: hierarchies)
     }
 
+    /// Where this process's own cgroup is in each hierarchy.
+    package var own: CgroupRecord {
+        CgroupRecord(places: hierarchies.map { .init(version: $0.version, controllers: $0.controllers, mountPoint: $0.mountPoint, path: $0.own) })
+    }
+
     /// Where a cgroup is in each hierarchy.
     func record(of path: CgroupPath) throws(Fault) -> CgroupRecord {
         guard mode != .absent else { throw Fault(.unsupported, "no cgroup hierarchy is mounted") }

@@ -77,6 +77,16 @@ package enum Cgroup {
         try MountedCgroup(opening: record)
     }
 
+    /// Finds the first limit that would need a cgroup, for a container that has to do without.
+    /// - Parameter refusal: why it has to.
+    /// - Throws: `.forbidden`, with the limit's name and the refusal; `.invalidArgument` for a value that nobody could set.
+    package static func checkNeedsNone(_ resources: RuntimeSpec.Linux.Resources, because refusal: Fault) throws(Fault) {
+        do throws(Fault) { _ = try ResourcePlan(version: { _ in nil }, hasUnified: false).steps(for: resources) } catch {
+            guard error.kind == .unsupported else { throw error }
+            throw Fault(.forbidden, "there is no cgroup to set it in: \(refusal)", errno: refusal.errno, trail: error.trail)
+        }
+    }
+
     /// Removes a cgroup that may be gone, in part or altogether.
     package static func remove(_ record: CgroupRecord) throws(Fault) {
         do {

@@ -8,6 +8,8 @@ import OCISpec
 /// and V2/.
 final class MountedCgroup: CgroupManager {
     private let directories: [CgroupDirectory]
+    /// Why a hierarchy is missing that the machine has.
+    private let refused: Fault?
 
     var record: CgroupRecord { CgroupRecord(places: directories.map(\.place)) }
 
@@ -29,6 +31,7 @@ final class MountedCgroup: CgroupManager {
             }
             if made.isEmpty { throw refused ?? Fault(.unsupported, "no cgroup hierarchy is mounted") }
             directories = made
+            self.refused = refused
         } catch {
             made.filter(\.isNew).forEach(Self.undo)
             throw error
@@ -55,6 +58,7 @@ final class MountedCgroup: CgroupManager {
         }
         guard !found.isEmpty else { throw Fault(.notFound, "cgroup /\(record.places.first?.path ?? "") is gone") }
         directories = found
+        refused = nil
     }
 
     private static func make(_ place: CgroupRecord.Place) throws(Errno) -> CgroupDirectory {
@@ -135,6 +139,13 @@ final class MountedCgroup: CgroupManager {
     // MARK: - Limits
 
     func apply(_ resources: RuntimeSpec.Linux.Resources) throws(Fault) {
+        do throws(Fault) { try applyWhereMade(resources) } catch {
+            guard error.kind == .unsupported, let refused else { throw error }
+            throw Fault(.forbidden, "\(error.reason) that may be used: \(refused)", errno: refused.errno, trail: error.trail)
+        }
+    }
+
+    private func applyWhereMade(_ resources: RuntimeSpec.Linux.Resources) throws(Fault) {
         let steps = try ResourcePlan(version: version(of:), hasUnified: unified != nil).steps(for: resources)
         if resources.memory?.checkBeforeUpdate == true, let limit = resources.memory?.limit, limit > 0 { try checkUse(below: limit) }
         try CgroupPerformer(directory: directory(of:)).perform(steps)

@@ -16,7 +16,9 @@ struct ResourcePlan: Sendable {
         var steps: [CgroupStep] = []
         if let memory = resources.memory { steps += try self.memory(memory) }
         if let cpu = resources.cpu { steps += try self.cpu(cpu) + cpuset(cpu) }
-        if let pids = resources.pids { steps += try part("pids", LegacyPlan.pids(pids), UnifiedPlan.pids(pids)) }
+        if let pids = resources.pids {
+            steps += try within("process number limit") { () throws(Fault) in try part("pids", LegacyPlan.pids(pids), UnifiedPlan.pids(pids)) }
+        }
         if let blockIO = resources.blockIO { steps += try self.blockIO(blockIO) }
         for limit in resources.hugepageLimits ?? [] {
             steps += try within("huge page limit") { () throws(Fault) in

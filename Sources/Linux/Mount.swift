@@ -192,4 +192,13 @@ public enum Mount {
         try call { fstatfs(number, &result) }
         return Int(result.f_flags) & 1 != 0
     }
+
+    /// The properties of the mount that holds an open file (statfs(2), f_flags), but for how access times are kept.
+    public static func attributes(of file: borrowing FileDescriptor) throws(Errno) -> MountAttributes {
+        var result = statfs()
+        let number = file.rawValue
+        try call { fstatfs(number, &result) }
+        // ST_RDONLY, ST_NOSUID, ST_NODEV and ST_NOEXEC have the numbers of MOUNT_ATTR_*.
+        return MountAttributes(rawValue: UInt64(truncatingIfNeeded: Int(result.f_flags)) & 0xf)
+    }
 }

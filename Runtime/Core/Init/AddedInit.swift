@@ -12,6 +12,10 @@ struct AddedInit: ~Copyable {
     let options: CreateOptions
     let id: String
     let kinds: NamespaceSet
+    /// Whether a stage has joined the cgroup and the user namespace already.
+    let isStaged: Bool
+    /// What went wrong before there was anybody to tell.
+    let scoreWarning: String?
     /// The container's init.
     let live: LiveInit
     /// The way into the container's cgroup.
@@ -34,18 +38,15 @@ struct AddedInit: ~Copyable {
     private func becomeProgram() throws(Fault) -> Never {
         let goesOn = try attempt("wait for the runtime") { () throws(Errno) in try socket.waitForProceed() }
         guard goesOn else { _exit(1) }
-        try attempt("join cgroup") { () throws(Errno) in try entrance?.enter() }
+        if !isStaged { try attempt("join cgroup") { () throws(Errno) in try entrance?.enter() } }
+        // The runtime that does not hear it is gone, and the next message will see that.
+        if let scoreWarning { try? socket.send(.warning(scoreWarning)) }
         try Scheduling.keep(to: process.execCPUAffinity?.final, "final")
-        let entered = kinds.subtracting(.pid)
+        let entered = kinds.subtracting(isStaged ? [.pid, .user] : .pid)
         if !entered.isEmpty {
             try attempt("join the container's namespaces") { () throws(Errno) in try Namespaces.enter(entered, of: live.process) }
         }
-        if kinds.contains(.user) {
-            try attempt("become root of the user namespace") { () throws(Errno) in
-                try Identity.setGroup(0)
-                try Identity.setUser(0)
-            }
-        }
+        if entered.contains(.user) { try Identity.becomeNamespaceRoot() }
         try attempt("start session") { () throws(Errno) in try Identity.startSession() }
         if process.terminal ?? false, let consoleSocket {
             let root = try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) }

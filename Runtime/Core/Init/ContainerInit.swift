@@ -21,7 +21,12 @@ struct InitSettings: ~Copyable {
     /// The way into the container's cgroup.
     let entrance: CgroupEntrance?
     let cgroupView: CgroupView?
-    var prepared: PreparedTrees
+    /// nil where only init may make them.
+    var prepared: PreparedTrees?
+    /// Whether a new user namespace's init can be traced until its ids are mapped, and has to end that itself.
+    let hidesLate: Bool
+    /// What went wrong before there was anybody to tell.
+    let scoreWarning: String?
     let filter: SeccompFilter?
     /// The socket that gets the terminal's master end.
     let consoleSocket: CInt?
@@ -73,7 +78,7 @@ struct ContainerInit: ~Copyable {
         if plan.hasOwnTree {
             terminal = try buildTree()
         } else {
-            try SysctlWriter.write(plan.sysctls)
+            try SysctlWriter.write(plan.sysctls, seesHost: false)
             terminal = try makeConsole(in: try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) })
         }
         if let number = terminal.rawValue { try Console.take(number) }
@@ -81,19 +86,22 @@ struct ContainerInit: ~Copyable {
     }
 
     /// In a new user namespace: waits until ids are mapped, and becomes its root.
-    private func takeIdentity() throws(Fault) {
-        guard plan.namespaces.all.contains(.user) else { return }
-        if plan.namespaces.created.contains(.user) { try waitForRuntime() }
-        if plan.namespaces.path(of: .user) != nil { return }
-        try becomeNamespaceRoot()
+    private mutating func takeIdentity() throws(Fault) {
+        if plan.namespaces.created.contains(.user) {
+            let score = settings.hidesLate ? plan.spec.process?.oomScoreAdj : nil
+            if let score, let warning = OOMScore.setOwn(score) { tell(.warning(warning)) }
+            try waitForRuntime()
+            if settings.hidesLate { try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) } }
+            // As whom the cgroup was opened for: a mapped root may be another user.
+            try joinCgroup()
+        }
+        if let warning = settings.scoreWarning { tell(.warning(warning)) }
+        if settings.prepared == nil { settings.prepared = try PreparedTrees.make(plan, view: settings.cgroupView) }
+        if plan.namespaces.created.contains(.user) { try Identity.becomeNamespaceRoot() }
     }
 
-    private func becomeNamespaceRoot() throws(Fault) {
-        try attempt("become root of the user namespace") { () throws(Errno) in
-            do throws(Errno) { try Identity.setGroups([]) } catch { if error != .notPermitted { throw error } }
-            try Identity.setGroup(0)
-            try Identity.setUser(0)
-        }
+    private func joinCgroup() throws(Fault) {
+        try attempt("join cgroup") { () throws(Errno) in try settings.entrance?.enter() }
     }
 
     private func waitForRuntime() throws(Fault) {
@@ -104,15 +112,15 @@ struct ContainerInit: ~Copyable {
 
     /// Joins the cgroup first, since a cgroup namespace shows its maker's cgroup as the root.
     private func enterNamespaces() throws(Fault) {
-        try attempt("join cgroup") { () throws(Errno) in try settings.entrance?.enter() }
+        if !plan.namespaces.all.contains(.user) { try joinCgroup() }
         for (joined, number) in zip(plan.namespaces.joined, settings.joined) where joined.kind != .pid {
-            if joined.kind == .user && settings.options.hasJoinedUserNamespace { continue }
+            // The stage did.
+            if joined.kind == .user { continue }
             let descriptor = FileDescriptor(owning: number)
             try attempt("join \(joined.name) namespace \(joined.path)") { () throws(Errno) in
                 try Namespaces.enter(descriptor, kind: joined.kind)
             }
         }
-        if plan.namespaces.path(of: .user) != nil { try becomeNamespaceRoot() }
         // Every program counts on it, and it can be nothing but its own; as the peers do.
         if plan.namespaces.created.contains(.network) { try attempt("switch lo on") { () throws(Errno) in try Loopback.switchOn() } }
         if plan.namespaces.created.contains(.cgroup) {
@@ -132,17 +140,20 @@ struct ContainerInit: ~Copyable {
     /// The file tree, the hooks that run before it is the root, and pivot_root.
     private mutating func buildTree() throws(Fault) -> FileDescriptor? {
         let isInUserNamespace = plan.namespaces.all.contains(.user)
+        let prepared = settings.prepared ?? PreparedTrees()
         let tree = try RootTree.attach(
-            path: plan.rootPath, prepared: settings.prepared.root,
+            path: plan.rootPath, prepared: prepared.root,
             propagation: plan.rootPropagation?.propagation == .private ? .private : .slave)
         var mounting = Mounting(
-            tree: tree, prepared: settings.prepared, cgroup: settings.cgroupView, isInUserNamespace: isInUserNamespace)
+            tree: tree, prepared: prepared, cgroup: settings.cgroupView, isInUserNamespace: isInUserNamespace,
+            namespaces: plan.namespaces.all)
         try mounting.mountAll(plan.mounts)
+        for note in mounting.notes { tell(.warning(note)) }
         if let devices = plan.devices { try Devices.make(devices, in: mounting.tree, prepared: &mounting.prepared) }
         let terminal = try makeConsole(in: mounting.tree.root)
         if plan.devices != nil, let number = terminal.rawValue { try Console.bind(number, in: mounting.tree) }
         try makeWorkingDirectory(in: mounting.tree)
-        try SysctlWriter.write(plan.sysctls)
+        try SysctlWriter.write(plan.sysctls, seesHost: true)
         try runHooks()
         try mounting.finish()
         try Masks.protect(plan.readOnlyPaths, in: mounting.tree)

@@ -5,35 +5,25 @@ import Faults
 import Linux
 import OCISpec
 
-/// The detached copies that had to be made before init was cloned, because only the runtime may
-/// or only the host's namespace can. Indexed as the plan's mounts.
-struct PreparedTrees: Sendable {
-    var root: CInt?
-    var mounts: [Int: CInt] = [:]
-    /// By the device's path on the host.
-    var devices: [String: CInt] = [:]
-    /// By the name of the hierarchy's directory.
-    var cgroups: [String: CInt] = [:]
-
-    /// Closes what is left, in the process that does not use it.
-    consuming func closeAll() {
-        if let root { close(root) }
-        for number in Array(mounts.values) + Array(devices.values) + Array(cgroups.values) { close(number) }
-    }
-}
-
 struct Mounting: ~Copyable {
     let tree: RootTree
     var prepared: PreparedTrees
     let cgroup: CgroupView?
-    /// In a user namespace properties that came with a mount cannot be taken from it.
     let isInUserNamespace: Bool
+    /// The kinds of namespaces that are not the host's.
+    let namespaces: NamespaceSet
+    /// What to warn of.
+    private(set) var notes: [String]
     /// Trees that become read-only when all is in place.
     private var readOnlyLast: [CInt] = []
 
-    init(tree: consuming RootTree, prepared: PreparedTrees, cgroup: CgroupView?, isInUserNamespace: Bool) {
+    init(
+        tree: consuming RootTree, prepared: PreparedTrees, cgroup: CgroupView?, isInUserNamespace: Bool, namespaces: NamespaceSet
+    ) {
         self.tree = tree
         self.prepared = prepared
+        self.namespaces = namespaces
+        notes = prepared.notes
         self.cgroup = cgroup
         self.isInUserNamespace = isInUserNamespace
     }
@@ -64,8 +54,8 @@ struct Mounting: ~Copyable {
 
     private mutating func bindTree(_ path: String, recursive: Bool, _ mount: PlannedMount, index: Int) throws(Fault) -> FileDescriptor {
         if let number = prepared.mounts.removeValue(forKey: index) { return FileDescriptor(owning: number) }
-        let copy = try attempt("open \(path)") { () throws(Errno) in try Mount.copy(path, recursive: recursive) }
-        try Mounting.apply(mount, to: copy.rawValue, keepsLocked: isInUserNamespace)
+        let copy = try PreparedTrees.copy(path, recursive: recursive)
+        notes += try Mounting.apply(mount, to: copy)
         return copy
     }
 
@@ -85,9 +75,7 @@ struct Mounting: ~Copyable {
         var attributes = mount.options.set
         if mount.isReadOnlyLast { attributes.remove(.readOnly) }
         if attributes.contains(.readOnly) && !isKernels { parameters.append(.flag("ro")) }
-        let made = try attemptMount("make file system") { () throws(MountError) in
-            try Mount.make(type: type, source: source ?? type, parameters: parameters, attributes: attributes)
-        }
+        let made = try makeFileSystem(type, source: source ?? type, parameters: parameters, attributes: attributes)
         if mount.options.copyUp {
             try within("copy up") { () throws(Fault) in try CopyUp.copy(from: target, to: made) }
         }
@@ -102,27 +90,26 @@ struct Mounting: ~Copyable {
         "proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "debugfs", "tracefs", "securityfs", "bpf",
     ]
 
-    private func remount(_ mount: PlannedMount) throws(Fault) {
+    private mutating func remount(_ mount: PlannedMount) throws(Fault) {
         let target = try attempt("open") { () throws(Errno) in try tree.open(mount.destination) }
-        try Mounting.apply(mount, to: target.rawValue, keepsLocked: isInUserNamespace)
+        notes += try Mounting.apply(mount, to: target)
         guard !mount.options.parameters.isEmpty else { return }
         do throws(MountError) { try Mount.reconfigure(target, parameters: mount.options.parameters) } catch { throw Fault(error, "remount") }
     }
 
-    /// Gives a detached copy the properties that its options ask for.
-    static func apply(_ mount: PlannedMount, to tree: CInt, keepsLocked: Bool) throws(Fault) {
+    /// Gives a mount the properties that its options ask for.
+    /// - Returns: what to warn of: properties that came with it and are locked.
+    static func apply(_ mount: PlannedMount, to tree: borrowing FileDescriptor) throws(Fault) -> [String] {
         if case .own(let uid, let gid, let recursive) = mount.idMapping {
-            try IDMappedMounts.apply(uid: uid, gid: gid, to: tree, recursive: recursive)
+            try IDMappedMounts.apply(uid: uid, gid: gid, to: tree.rawValue, recursive: recursive)
         }
+        var locked: MountAttributes = []
         let options = mount.options
         if !options.set.isEmpty || !options.clear.isEmpty {
-            do throws(Errno) { try Mount.change(tree, set: options.set, clear: options.clear) } catch {
-                guard keepsLocked && error == .notPermitted else { throw Fault(error, "set properties") }
-                let field = options.clear.intersection(.accessTimeField)
-                try attempt("set properties") { () throws(Errno) in try Mount.change(tree, set: options.set, clear: field) }
-            }
+            locked = try LockedProperties.change(tree, set: options.set, clear: options.clear)
         }
-        try applyRecursive(mount, to: tree)
+        try applyRecursive(mount, to: tree.rawValue)
+        return locked.isEmpty ? [] : ["\(mount.name): \(locked.words.joined(separator: ", ")) of its source cannot be changed in a user namespace, and stays"]
     }
 
     static func applyRecursive(_ mount: PlannedMount, to tree: CInt) throws(Fault) {
@@ -160,7 +147,10 @@ struct Mounting: ~Copyable {
 
     /// The container's own cgroup, in the shape its hierarchies have on this host.
     private mutating func mountCgroup(_ mount: PlannedMount) throws(Fault) {
-        guard let cgroup else { throw Fault(.unsupported, "no cgroup hierarchy is mounted on this host") }
+        guard let cgroup else {
+            notes.append("\(mount.name): left out, since no cgroup hierarchy is mounted here")
+            return
+        }
         switch cgroup {
         case .unified(let path): try mountUnified(path, mount)
         case .hierarchies(let directories, let links): try mountHierarchies(directories, links, mount)
@@ -176,7 +166,7 @@ struct Mounting: ~Copyable {
     private mutating func cgroupTree(_ path: String, _ mount: PlannedMount) throws(Fault) -> FileDescriptor {
         if let number = prepared.cgroups.removeValue(forKey: path) { return FileDescriptor(owning: number) }
         let copy = try attempt("open \(path)") { () throws(Errno) in try Mount.copy(path, recursive: false) }
-        try Mounting.apply(mount, to: copy.rawValue, keepsLocked: isInUserNamespace)
+        notes += try Mounting.apply(mount, to: copy)
         return copy
     }
 

@@ -115,8 +115,8 @@ struct ProcessSetup {
         let user = process.user
         try setGroups(user?.additionalGids ?? [])
         try attempt("keep capabilities") { () throws(Errno) in try Capabilities.keepOverUserChange(true) }
-        try attempt("setgid \(user?.gid ?? 0)") { () throws(Errno) in try Identity.setGroup(user?.gid ?? 0) }
-        try attempt("setuid \(user?.uid ?? 0)") { () throws(Errno) in try Identity.setUser(user?.uid ?? 0) }
+        try become("setgid", user?.gid ?? 0, Identity.setGroup)
+        try become("setuid", user?.uid ?? 0, Identity.setUser)
         try attempt("set capabilities") { () throws(Errno) in
             try Capabilities.keepOverUserChange(false)
             try ProcessCapabilities(effective: plan.effective, permitted: plan.permitted, inheritable: plan.inheritable).apply()
@@ -129,10 +129,26 @@ struct ProcessSetup {
         }
     }
 
+    private func become(_ step: String, _ id: UInt32, _ body: (UInt32) throws(Errno) -> Void) throws(Fault) {
+        do throws(Errno) { try body(id) } catch {
+            guard error == .invalid else { throw Fault(error, "\(step) \(id)") }
+            throw Fault(.invalidArgument, "\(id) is not mapped in the container's user namespace", errno: error.rawValue, trail: ["\(step) \(id)"])
+        }
+    }
+
     private func setGroups(_ groups: [UInt32]) throws(Fault) {
         do throws(Errno) { try Identity.setGroups(groups) } catch {
             // In a user namespace made without privileges the kernel forbids it, and there are none to drop.
             if error == .notPermitted && groups.isEmpty { return }
+            let words = groups.map(String.init).joined(separator: " ")
+            if error == .notPermitted {
+                throw Fault(
+                    .forbidden, "the kernel forbids additionalGids (\(words)) in a user namespace whose groups were mapped without privileges",
+                    errno: error.rawValue, trail: ["setgroups"])
+            }
+            if error == .invalid {
+                throw Fault(.invalidArgument, "of additionalGids (\(words)) one is not mapped in the container's user namespace", errno: error.rawValue, trail: ["setgroups"])
+            }
             throw Fault(error, "setgroups")
         }
     }
@@ -191,13 +207,24 @@ enum PasswordFile {
         return home(of: uid, in: bytes)
     }
 
+    /// The user's name; nil for one without.
+    static func name(of uid: UInt32) -> String? {
+        guard let bytes = try? Files.read("/etc/passwd", limit: bytesMax) else { return nil }  // as above
+        return fields(of: uid, in: bytes).flatMap { $0.first.map { String(decoding: $0, as: UTF8.self) } }
+    }
+
     static func home(of uid: UInt32, in bytes: [UInt8]) -> String? {
+        fields(of: uid, in: bytes) { $0.count >= 6 && $0[5].first == UInt8(ascii: "/") }.map { String(decoding: $0[5], as: UTF8.self) }
+    }
+
+    /// The first line of a user that is `usable`.
+    private static func fields(
+        of uid: UInt32, in bytes: [UInt8], usable: ([ArraySlice<UInt8>]) -> Bool = { _ in true }
+    ) -> [ArraySlice<UInt8>]? {
         let wanted = Array(String(uid).utf8)
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 6, omittingEmptySubsequences: false)
-            if fields.count >= 6 && fields[2].elementsEqual(wanted) && fields[5].first == UInt8(ascii: "/") {
-                return String(decoding: fields[5], as: UTF8.self)
-            }
+            if fields.count >= 3 && fields[2].elementsEqual(wanted) && usable(fields) { return fields }
         }
         return nil
     }

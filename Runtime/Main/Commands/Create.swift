@@ -14,7 +14,7 @@ extension CreateOptions {
         pidFile = arguments.optional("pid-file")
         pidfdSocketPath = arguments.optional("pidfd-socket")
         passed = try PassedDescriptors(preserved: Int(arguments.uint("preserve-fds") ?? 0))
-        toleratesNoCgroups = settings.toleratesNoCgroups
+        cgroupTolerance = settings.cgroupTolerance
     }
 }
 

@@ -9,10 +9,10 @@ import RuntimeCore
 struct Settings {
     let store: StateStore
     let journal: Journal
-    let toleratesNoCgroups: Bool
+    let cgroupTolerance: CgroupTolerance
 
     init(_ global: Arguments) throws(Fault) {
-        let root = global.string("root")
+        let root = global.isSet("root") ? global.string("root") : try RuntimeRoot.standard()
         guard root.hasPrefix("/") || !root.isEmpty else { throw Fault(.invalidArgument, "--root must not be empty") }
         store = StateStore(root: try Settings.absolute(root))
         guard let format = Journal.Format(rawValue: global.string("log-format")) else {
@@ -22,9 +22,9 @@ struct Settings {
             throw Fault(.failed, "open log \(global.string("log")): \(error)")
         }
         switch global.string("rootless") {
-        case "true": toleratesNoCgroups = true
-        case "false": toleratesNoCgroups = false
-        case "auto": toleratesNoCgroups = geteuid() != 0
+        case "true": cgroupTolerance = .always
+        case "false": cgroupTolerance = .never
+        case "auto": cgroupTolerance = .unprivileged
         case let other: throw Fault(.invalidArgument, "invalid --rootless: \"\(other)\" is neither true, false nor auto")
         }
         if global.bool("systemd-cgroup") {
