@@ -78,7 +78,10 @@ package struct Creation {
         try store.write(record)
         if let pidFile = options.pidFile { try PIDFile.write(child.pid, to: pidFile) }
         if let pidfdSocket { try process.pass(to: pidfdSocket, as: "init") }
-        if !waits { try awaitProgram(socket) }
+        if !waits {
+            try attempt("let init go on") { () throws(Errno) in try socket.sendProceed() }
+            try awaitProgram(socket)
+        }
         return CreatedContainer(record: record, initProcess: process, initPid: child.pid, notify: notify)
     }
 

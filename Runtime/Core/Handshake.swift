@@ -13,6 +13,7 @@
 //        |                                        | identity, capabilities, seccomp
 //        |<--------------------------------- ready|  or `failed`, or end of file: it died
 //        | record, pid file; create returns       | waits at the gate (StartGate.swift)
+//        |-- proceed ---------------------------->|  only for run, which has no gate
 //
 // An added process (exec) has no hooks and no gate: after `ready` the end of file says that the
 // program runs, and `failed` that it does not.
