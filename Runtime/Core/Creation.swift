@@ -79,7 +79,8 @@ package struct Creation {
         if let pidFile = options.pidFile { try PIDFile.write(child.pid, to: pidFile) }
         if let pidfdSocket { try process.pass(to: pidfdSocket, as: "init") }
         if !waits {
-            try attempt("let init go on") { () throws(Errno) in try socket.sendProceed() }
+            // From here on init can be found and killed, which is no failure of the creation: waiting for it tells its end.
+            try? socket.sendProceed()
             try awaitProgram(socket)
         }
         return CreatedContainer(record: record, initProcess: process, initPid: child.pid, notify: notify)

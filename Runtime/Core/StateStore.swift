@@ -40,8 +40,8 @@ package struct StateStore: Sendable {
         throw Fault(Errno.current, "make \(directory(id))")
     }
 
-    /// Adds the record as the last line of the state file, which is the one in force. A reader or a crash sees
-    /// the line before or this one: a line counts when its end is there.
+    /// Adds the record as the last line of the state file, which is the one in force. A reader that
+    /// finds it without its end looks again (`record`).
     func write(_ record: ContainerRecord) throws(Fault) {
         // Not synced: it describes processes, none of which outlives the machine.
         try attempt("write state of \(record.id)") { () throws(Errno) in
@@ -80,13 +80,9 @@ package struct StateStore: Sendable {
     /// - Throws: `.notFound`, `container does not exist`, where there is none.
     package func record(_ id: String) throws(Fault) -> ContainerRecord {
         try Validation.checkID(id)
-        let bytes: [UInt8]
-        do throws(Errno) { bytes = try Files.read(statePath(id), limit: StateStore.recordBytesMax) } catch {
-            if error == .noEntry || error == .notDirectory { throw Fault(.notFound, "container does not exist", errno: ENOENT) }
-            throw Fault(error, "read state of \(id)")
-        }
+        let bytes = try stateBytes(id)
         let record = try within("state of \(id)") { () throws(Fault) in
-            guard let line = StateStore.lastLine(of: bytes) else { throw Fault(.failed, "no record is in it") }
+            guard let line = StateStore.lastLine(of: bytes) else { throw Fault(.failed, "it is damaged: its last line has no end") }
             return try JSON.members(of: line) { try ContainerRecord($0) }
         }
         guard record.version == ContainerRecord.formatVersion else {
@@ -96,11 +92,29 @@ package struct StateStore: Sendable {
         return record
     }
 
-    /// The last line that is whole.
+    /// How often a file whose last line has no end is read again: somebody may be writing just that.
+    private static let readsMax = 50
+
+    private func stateBytes(_ id: String) throws(Fault) -> [UInt8] {
+        var bytes: [UInt8] = []
+        do throws(Errno) {
+            for _ in 0..<StateStore.readsMax {
+                bytes = try Files.read(statePath(id), limit: StateStore.recordBytesMax)
+                if bytes.last == StateStore.lineEnd { break }
+                sched_yield()
+            }
+            return bytes
+        } catch {
+            if error == .noEntry || error == .notDirectory { throw Fault(.notFound, "container does not exist", errno: ENOENT) }
+            throw Fault(error, "read state of \(id)")
+        }
+    }
+
+    /// The last line; nil where it has no end.
     static func lastLine(of bytes: [UInt8]) -> [UInt8]? {
-        guard let end = bytes.lastIndex(of: lineEnd) else { return nil }
-        let before = bytes[..<end].lastIndex(of: lineEnd).map { $0 + 1 } ?? 0
-        return Array(bytes[before..<end])
+        guard bytes.last == lineEnd else { return nil }
+        let before = bytes.dropLast().lastIndex(of: lineEnd).map { $0 + 1 } ?? 0
+        return Array(bytes[before..<(bytes.count - 1)])
     }
 
     /// The names that are taken, sorted.

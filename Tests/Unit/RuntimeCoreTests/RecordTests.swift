@@ -24,11 +24,11 @@ struct RecordTests {
         #expect { try JSON.members(of: Array(wrong.utf8)) { try ContainerRecord($0) } } throws: { "\($0)".contains("/initProcess/pid") }
     }
 
-    @Test("the last whole line is in force")
+    @Test("the last line is in force, and one without its end is damage")
     func lastLine() {
         func last(_ text: String) -> String? { StateStore.lastLine(of: Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) } }
         #expect(last("a\nb\n") == "b")
-        #expect(last("a\nb\nc") == "b")
+        #expect(last("a\nb\nc") == nil)
         #expect(last("a\n") == "a")
         #expect(last("a") == nil)
         #expect(last("") == nil)
