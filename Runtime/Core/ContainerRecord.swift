@@ -24,6 +24,8 @@ package struct ContainerRecord: Codable, Sendable {
     let poststop: [RuntimeSpec.Hook]?
     /// The kinds of namespaces that exec has to enter, as bits.
     let namespaces: UInt32
+    /// True where the end of init does not end the others: it has no pid namespace of its own.
+    let sharesPids: Bool?
     /// Init; nil until it is ready and the container so created.
     var initProcess: InitProcess?
 

@@ -47,8 +47,9 @@ package struct Creation {
         try store.reserve(plan.id)
         var undo = Undo(store: store, id: plan.id)
         do throws(Fault) { return try make(waits: waits, undo: &undo) } catch {
+            let fault = MemoryShortage.explain(error, cgroup: undo.cgroup, memory: plan.spec.linux?.resources?.memory)
             undo.run(journal: journal)
-            throw error
+            throw fault
         }
     }
 
@@ -63,6 +64,7 @@ package struct Creation {
         let cgroup = try CgroupChoice.make(
             plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
+        try CgroupDelegation.apply(plan, to: cgroup)
         var record = makeRecord(cgroup: cgroup?.record)
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
@@ -79,6 +81,7 @@ package struct Creation {
         if let pidFile = options.pidFile { try PIDFile.write(child.pid, to: pidFile) }
         if let pidfdSocket { try process.pass(to: pidfdSocket, as: "init") }
         if !waits { try awaitProgram(socket) }
+        try CgroupChoice.complete(plan.spec, cgroup)
         return CreatedContainer(record: record, initProcess: process, initPid: child.pid, notify: notify)
     }
 
@@ -95,7 +98,7 @@ package struct Creation {
             id: plan.id, ociVersion: plan.spec.ociVersion, bundle: plan.bundle, rootfs: plan.rootPath, created: Clock.timestamp(),
             owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup,
             poststart: plan.spec.hooks?.poststart, poststop: plan.spec.hooks?.poststop, namespaces: plan.namespaces.all.rawValue,
-            initProcess: nil)
+            sharesPids: plan.namespaces.created.contains(.pid) ? nil : true, initProcess: nil)
     }
 
     // MARK: - Init
