@@ -241,7 +241,11 @@ struct Undo {
             kill(child, SIGKILL)
             _ = Hooks.reap(child)
         }
-        do throws(Fault) { try cgroup?.remove() } catch { journal.write(.warning, "undo: \(error)") }
+        do throws(Fault) {
+            // What init or a hook has started may outlive both.
+            try cgroup?.signalAll(SIGKILL)
+            try cgroup?.remove()
+        } catch { journal.write(.warning, "undo: \(error)") }
         do throws(Fault) { try store.remove(id) } catch { journal.write(.warning, "undo: \(error)") }
     }
 }

@@ -34,9 +34,8 @@ final class CgroupDirectory: Sendable {
     static func make(
         _ place: CgroupRecord.Place, prepare: (CgroupDirectory) throws(Errno) -> Void
     ) throws(Errno) -> CgroupDirectory {
-        let isNested = place.path.split(separator: "/").count > 2
-        return try makeWithParents(place) { above throws(Errno) in
-            if isNested { above.mark() }
+        try makeWithParents(place) { above throws(Errno) in
+            if place.isNested { above.mark() }
             try prepare(above)
         }
     }
@@ -155,7 +154,7 @@ final class CgroupDirectory: Sendable {
     /// Removes the cgroups above this one that are marked and empty.
     func removeMade() {
         var parent = place
-        guard place.path.split(separator: "/").count > 2 else { return }
+        guard place.isNested else { return }
         while let slash = parent.path.lastIndex(of: "/") {
             parent.path = String(parent.path[..<slash])
             let isMade = Self.marks.contains { getxattr(parent.directory, $0, nil, 0) >= 0 }
@@ -188,4 +187,9 @@ final class CgroupDirectory: Sendable {
             pause = min(pause * 2, 100)
         }
     }
+}
+
+extension CgroupRecord.Place {
+    /// Whether it has more than one level above it.
+    fileprivate var isNested: Bool { path.utf8.reduce(0) { $0 + ($1 == UInt8(ascii: "/") ? 1 : 0) } > 1 }
 }

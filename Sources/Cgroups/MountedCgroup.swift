@@ -70,7 +70,7 @@ final class MountedCgroup: CgroupManager {
 
     /// Directories that were there before are remembered as such.
     private static func noting(_ directories: [CgroupDirectory]) throws(Fault) -> [CgroupDirectory] {
-        if directories.allSatisfy(\.isNew) { return directories }
+        if directories.allSatisfy({ $0.isNew }) { return directories }
         do throws(Errno) {
             return try directories.map { directory throws(Errno) in
                 var place = directory.place
