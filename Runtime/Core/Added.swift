@@ -45,7 +45,9 @@ extension Container {
         let console = try request.options.openConsoleSocket(hasTerminal: request.process.terminal ?? false)
         let pidfdSocket = try request.options.connectPidfdSocket()
         let kinds = NamespaceSet(rawValue: record.namespaces)
-        let entrance = try CgroupChoice.open(record.cgroup)?.entrance()
+        let selection = request.options.cgroups.isEmpty ? nil : try CgroupSelection(parsing: request.options.cgroups)
+        let manager = try CgroupChoice.open(record.cgroup)
+        let entrance = try CgroupChoice.entrance(to: manager, selection)
         let cgroup = entrance.cloneDescriptor
         let filter = try configuration.linux?.seccomp.map { profile throws(Fault) in
             try SeccompFilter.compile(profile, cacheDirectory: store.filterCache)
@@ -56,7 +58,7 @@ extension Container {
         var scoreWarning: String?
         let side = isStaged
             ? try cloneThroughStage(request, kinds, live, cgroup: cgroup, scoreWarning: &scoreWarning) { () throws(Errno) in try entrance?.enter() }
-            : try cloneDirectly(kinds, live, cgroup: cgroup)
+            : try cloneDirectly(kinds, live, cgroup: cgroup, manager: selection == nil ? manager : nil)
         guard case .parent(let pid, let pidfd) = side else {
             close(ends.left)
             let added = AddedInit(
@@ -73,12 +75,14 @@ extension Container {
         return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, isStaged: isStaged, pidfdSocket: pidfdSocket)
     }
 
-    private func cloneDirectly(_ kinds: NamespaceSet, _ live: borrowing LiveInit, cgroup: CInt?) throws(Fault) -> Clone.Side {
+    private func cloneDirectly(
+        _ kinds: NamespaceSet, _ live: borrowing LiveInit, cgroup: CInt?, manager: (any CgroupManager)?
+    ) throws(Fault) -> Clone.Side {
         try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
         if kinds.contains(.pid) {
             try attempt("join pid namespace") { () throws(Errno) in try Namespaces.enter(.pid, of: live.process) }
         }
-        return try attempt("clone") { () throws(Errno) in try Clone.fork(into: cgroup) }
+        return try CgroupChoice.fork(into: cgroup, of: manager, beside: record.initProcess?.pid ?? 0)
     }
 
     /// Without privileges on the host the container's pid namespace opens only to its user

@@ -41,7 +41,7 @@ enum CgroupChoice {
         }
         do throws(Fault) {
             try apply(devices: spec.linux?.resources?.devices ?? [], to: manager, tolerance: tolerance)
-            if let resources = spec.linux?.resources { try manager.apply(resources) }
+            if let resources = spec.linux?.resources { try manager.apply(postponing(resources, manager)) }
             return manager
         } catch {
             do throws(Fault) { try manager.remove() } catch { journal.write(.warning, "undo: \(error)") }
@@ -56,6 +56,42 @@ enum CgroupChoice {
     ) throws(Fault) {
         do throws(Fault) { try manager.apply(devices: devices) } catch {
             guard error.kind == .forbidden || error.kind == .unsupported, tolerance.holds else { throw error }
+        }
+    }
+
+    /// On v1 a process that is not killed for memory waits for it, and init would wait for ever, and
+    /// the runtime for it: that switch is set when init is ready.
+    private static func postponing(_ resources: RuntimeSpec.Linux.Resources, _ manager: any CgroupManager) -> RuntimeSpec.Linux.Resources {
+        var resources = resources
+        if waitsForMemory(resources, manager) { resources.memory?.disableOOMKiller = nil }
+        return resources
+    }
+
+    private static func waitsForMemory(_ resources: RuntimeSpec.Linux.Resources?, _ manager: any CgroupManager) -> Bool {
+        guard resources?.memory?.disableOOMKiller == true else { return false }
+        return manager.record.places.contains { $0.version == .v1 && $0.controllers.contains("memory") }
+    }
+
+    /// Sets what had to wait until init was ready.
+    static func complete(_ spec: RuntimeSpec, _ manager: (any CgroupManager)?) throws(Fault) {
+        guard let manager, waitsForMemory(spec.linux?.resources, manager) else { return }
+        try manager.apply(.init(memory: .init(disableOOMKiller: true)))
+    }
+
+    /// The way into the container's cgroup, or into those beneath it that were chosen.
+    static func entrance(to manager: (any CgroupManager)?, _ selection: CgroupSelection?) throws(Fault) -> CgroupEntrance? {
+        guard let selection else { return try manager?.entrance() }
+        guard let manager else { throw Fault(.unsupported, "--cgroup needs a cgroup, and the container has none") }
+        return try manager.entrance(to: selection)
+    }
+
+    /// Forks into the v2 cgroup `cgroup`. Where that takes no processes, because the container has put its own
+    /// into cgroups beneath it, the fork goes to where init is.
+    /// - Parameter manager: nil where only `cgroup` will do.
+    static func fork(into cgroup: CInt?, of manager: (any CgroupManager)?, beside initPid: pid_t) throws(Fault) -> Clone.Side {
+        do throws(Errno) { return try Clone.fork(into: cgroup) } catch {
+            guard error == .busy, cgroup != nil, let beside = try manager?.unifiedCgroup(of: initPid) else { throw Fault(error, "clone") }
+            return try attempt("clone into the cgroup of init") { () throws(Errno) in try Clone.fork(into: beside.rawValue) }
         }
     }
 

@@ -82,8 +82,10 @@ package struct Container {
             if error == .noProcess { throw Fault(.conflict, "container not running", errno: ESRCH) }
             throw Fault(error, "signal init")
         }
-        // A frozen process of cgroup v1 dies only when it is let go.
-        if number == SIGKILL && live.status == .paused { try cgroup()?.thaw() }
+        guard number == SIGKILL else { return }
+        // Where no pid namespace ends with init, the others are ended here; and what cgroup v1 has
+        // frozen dies only when it is let go.
+        if record.sharesPids == true { try cgroup()?.signalAll(number) } else if live.status == .paused { try cgroup()?.thaw() }
     }
 
     private func signalAll(_ number: CInt) throws(Fault) {

@@ -24,6 +24,8 @@ package struct ContainerRecord: Sendable {
     let poststop: [RuntimeSpec.Hook]?
     /// The kinds of namespaces that exec has to enter, as bits.
     let namespaces: UInt32
+    /// True where the end of init does not end the others: it has no pid namespace of its own.
+    let sharesPids: Bool?
     /// Init; nil until it is ready and the container so created.
     var initProcess: InitProcess?
 
@@ -74,6 +76,7 @@ extension ContainerRecord {
         poststart = try members.hooks("poststart")
         poststop = try members.hooks("poststop")
         namespaces = try members.integer(needed: "namespaces")
+        sharesPids = try members.bool("sharesPids")
         initProcess = try members.object("initProcess") {
             InitProcess(pid: try $0.integer(needed: "pid"), startTicks: try $0.integer(needed: "startTicks"))
         }
@@ -94,6 +97,7 @@ extension ContainerRecord {
         text.add("poststart", hooks: poststart)
         text.add("poststop", hooks: poststop)
         text.add("namespaces", integer: namespaces)
+        text.add("sharesPids", bool: sharesPids)
         if let initProcess {
             var process = JSONObjectText()
             process.add("pid", integer: initProcess.pid)

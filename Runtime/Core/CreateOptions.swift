@@ -25,6 +25,8 @@ package struct CreateOptions: Sendable {
 
     /// exec: whether a paused container is entered all the same.
     package var toleratesPaused = false
+    /// exec: the cgroups beneath the container's that are entered, as `path` or `controller:path`.
+    package var cgroups: [String] = []
 
     /// Filled in on the way: whether there are hooks to run in the runtime's namespaces.
     var hasRuntimeHooks = false

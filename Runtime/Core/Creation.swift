@@ -47,8 +47,9 @@ package struct Creation {
         try store.reserve(plan.id)
         var undo = Undo(store: store, id: plan.id)
         do throws(Fault) { return try make(waits: waits, undo: &undo) } catch {
+            let fault = MemoryShortage.explain(error, cgroup: undo.cgroup, memory: plan.spec.linux?.resources?.memory)
             undo.run(journal: journal)
-            throw error
+            throw fault
         }
     }
 
@@ -63,6 +64,7 @@ package struct Creation {
         let cgroup = try CgroupChoice.make(
             plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
+        try CgroupDelegation.apply(plan, to: cgroup)
         var record = makeRecord(cgroup: cgroup?.record)
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
@@ -83,6 +85,7 @@ package struct Creation {
             try? socket.sendProceed()
             try awaitProgram(socket)
         }
+        try CgroupChoice.complete(plan.spec, cgroup)
         return CreatedContainer(record: record, initProcess: process, initPid: child.pid, notify: notify)
     }
 
@@ -99,7 +102,7 @@ package struct Creation {
             id: plan.id, ociVersion: plan.spec.ociVersion, bundle: plan.bundle, rootfs: plan.rootPath, created: Clock.timestamp(),
             owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup,
             poststart: plan.spec.hooks?.poststart, poststop: plan.spec.hooks?.poststop, namespaces: plan.namespaces.all.rawValue,
-            initProcess: nil)
+            sharesPids: plan.namespaces.created.contains(.pid) ? nil : true, initProcess: nil)
     }
 
     // MARK: - Init
@@ -242,7 +245,11 @@ struct Undo {
             kill(child, SIGKILL)
             _ = Hooks.reap(child)
         }
-        do throws(Fault) { try cgroup?.remove() } catch { journal.write(.warning, "undo: \(error)") }
+        do throws(Fault) {
+            // What init or a hook has started may outlive both.
+            try cgroup?.signalAll(SIGKILL)
+            try cgroup?.remove()
+        } catch { journal.write(.warning, "undo: \(error)") }
         do throws(Fault) { try store.remove(id) } catch { journal.write(.warning, "undo: \(error)") }
     }
 }

@@ -97,6 +97,7 @@ enum CommandTable {
             .bool("no-new-privs", "Let no program gain privileges"),
             .list("cap", short: "c", value: "CAP_NAME", "A capability in addition to the container's"),
             .uint("preserve-fds", bits: 16, default: 0, "Descriptors after the standard streams that the program gets"),
+            .list("cgroup", value: "[CONTROLLER:]PATH", "A cgroup beneath the container's for the program; with a controller on cgroup v1"),
             .bool("ignore-paused", "Also in a paused container: it runs when that goes on"),
         ]
     }

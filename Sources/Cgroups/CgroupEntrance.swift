@@ -31,15 +31,6 @@ package struct CgroupEntrance: ~Copyable, Sendable {
         for number in tasks { try write("0", to: number) }
     }
 
-    /// The same for a process that was not cloned into ``cloneDescriptor``.
-    package borrowing func enterEverywhere() throws(Errno) {
-        if let unified {
-            let procs = try Files.open("cgroup.procs", at: unified, flags: O_WRONLY)
-            try write("0", to: procs.rawValue)
-        }
-        try enter()
-    }
-
     private borrowing func write(_ digit: StaticString, to number: CInt) throws(Errno) {
         try call { CLinux.write(number, digit.utf8Start, digit.utf8CodeUnitCount) }
     }

@@ -1,3 +1,4 @@
+import CLinux
 import Faults
 import Linux
 
@@ -14,6 +15,16 @@ package struct CgroupLayout: Hashable, Sendable {
         package var mountPoint: String
         /// Our own cgroup in it, beneath the mount point, without a leading slash.
         package var own: String
+
+        /// Where relative paths begin: v1's at our own cgroup, v2's beside it, since a cgroup that
+        /// has processes, ours, can give none of its controllers to cgroups beneath it. Whoever may
+        /// write only in its own has it begin there.
+        var base: String
+
+        init(version: CgroupVersion, controllers: [String], mountPoint: String, own: String) {
+            (self.version, self.controllers, self.mountPoint, self.own) = (version, controllers, mountPoint, own)
+            base = version == .v2 ? own.lastIndex(of: "/").map { String(own[..<$0]) } ?? "" : own
+        }
     }
 
     /// What is mounted.
@@ -54,6 +65,10 @@ package struct CgroupLayout: Hashable, Sendable {
             let own = String(decoding: try Files.open("/proc/self/cgroup").readAll(limit: 1 << 20), as: UTF8.self)
             var layout = parse(mounts: mounts, own: own)
             for index in layout.hierarchies.indices where layout.hierarchies[index].version == .v2 {
+                let hierarchy = layout.hierarchies[index]
+                if hierarchy.base != hierarchy.own, access("\(hierarchy.mountPoint)/\(hierarchy.base)/cgroup.procs", W_OK) != 0 {
+                    layout.hierarchies[index].base = hierarchy.own
+                }
                 let text = try Files.open("\(layout.hierarchies[index].mountPoint)/cgroup.controllers").readAll(limit: 4_096)
                 layout.hierarchies[index].controllers = String(decoding: text, as: UTF8.self).split { $0.isWhitespace }.map(String.init)
             }
@@ -112,7 +127,8 @@ package struct CgroupLayout: Hashable, Sendable {
         let relative = path.components.joined(separator: "/")
         return CgroupRecord(
             places: hierarchies.map {
-                let place = path.isAbsolute || $0.own.isEmpty ? relative : "\($0.own)/\(relative)"
+                let base = path.isAbsolute ? "" : $0.base
+                let place = base.isEmpty ? relative : "\(base)/\(relative)"
                 return .init(version: $0.version, controllers: $0.controllers, mountPoint: $0.mountPoint, path: place)
             })
     }

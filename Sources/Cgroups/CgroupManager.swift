@@ -16,6 +16,16 @@ package protocol CgroupManager: AnyObject, Sendable {
     /// Opens what a new process needs to enter by itself.
     func entrance() throws(Fault) -> CgroupEntrance
 
+    /// The same for cgroups beneath this one, which must exist.
+    /// - Throws: `.notFound` where one does not; `.invalidArgument` for a controller that the machine has not got
+    ///   in a v1 hierarchy.
+    func entrance(to selection: CgroupSelection) throws(Fault) -> CgroupEntrance
+
+    /// The v2 cgroup beneath this one that a process is in, to be born in by clone3(2): a container
+    /// that has put its processes into cgroups of its own may have left this one none (the kernel
+    /// then says EBUSY). Nil where there is no v2, or where the process is elsewhere.
+    func unifiedCgroup(of pid: pid_t) throws(Fault) -> FileDescriptor?
+
     /// Moves a process of any state in. On v1 this waits for the kernel's other processors (up to
     /// 20 ms were measured), which ``CgroupEntrance/enter()`` does not.
     func join(_ pid: pid_t) throws(Fault)
@@ -58,15 +68,22 @@ package protocol CgroupManager: AnyObject, Sendable {
     /// Begins to listen for memory running out; nil where there is no memory controller.
     func memoryWatch() throws(Fault) -> MemoryWatch?
 
-    /// Removes it in all hierarchies, with empty cgroups beneath it. It goes on after a failure
-    /// and reports the first; missing is done. Processes that are just ending are waited for.
+    /// Gives it to a user who shall divide it further: the directory and those of its files that
+    /// the kernel names as safe (cgroups(7), delegation). Nothing is done where there is v1, whose
+    /// limits a delegate could lift.
+    func delegate(to owner: uid_t) throws(Fault)
+
+    /// Removes it in all hierarchies where ``Cgroup/create(path:layout:)`` made it, with empty
+    /// cgroups beneath it, and the cgroups above it that were made for one of several levels and
+    /// are empty now. It goes on after a failure and reports the first; missing is done. Processes
+    /// that are just ending are waited for.
     func remove() throws(Fault)
 }
 
 /// Makes and finds cgroups.
 package enum Cgroup {
     /// Makes the cgroup in every hierarchy of the layout, and what is missing above it.
-    /// - Throws: `.conflict` where it is there already with processes in it, or frozen.
+    /// - Throws: `.conflict` where it is there already with processes in it or beneath it, or frozen.
     package static func create(path: CgroupPath, layout: CgroupLayout) throws(Fault) -> any CgroupManager {
         try MountedCgroup(making: try layout.record(of: path))
     }

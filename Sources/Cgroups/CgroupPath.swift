@@ -11,15 +11,19 @@ package struct CgroupPath: Hashable, Sendable, CustomStringConvertible {
     /// The longest path.
     static let bytesMax = 4_095
 
-    /// Reads `cgroupsPath`; where there is none, the place is `/cais/<id>`.
-    /// - Throws: `.invalidArgument` for `..`, for names the kernel refuses, and for the root itself.
+    /// Reads `cgroupsPath`; where there is none, the place is `/cais/<id>`. A `..` takes away the
+    /// part before it and, where there is none, nothing: it cannot climb.
+    /// - Throws: `.invalidArgument` for names the kernel refuses and for what comes down to the root itself.
     package init(parsing text: String?, id: String) throws(Fault) {
         let text = text.flatMap { $0.isEmpty ? nil : $0 } ?? "/cais/\(id)"
         isAbsolute = text.hasPrefix("/")
-        components = text.split(separator: "/").map(String.init).filter { $0 != "." }
+        var parts: [String] = []
+        for part in text.split(separator: "/") where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(String(part)) }
+        }
+        components = parts
         let invalid = { (reason: String) in Fault(.invalidArgument, reason, trail: ["cgroupsPath \"\(text)\""]) }
         guard !components.isEmpty else { throw invalid("it names the root") }
-        guard !components.contains("..") else { throw invalid("\"..\" is not allowed") }
         guard text.utf8.count <= Self.bytesMax, components.allSatisfy({ $0.utf8.count <= 255 }) else { throw invalid("too long") }
         guard !text.utf8.contains(where: { $0 == 0 || $0 == 0x0A }) else { throw invalid("a control character is not allowed") }
     }

@@ -13,6 +13,9 @@ package struct CgroupRecord: Hashable, Sendable {
         package var mountPoint: String
         /// The path beneath it, without a leading slash.
         package var path: String
+        /// True where it was there before and so is not the container's to remove (the specification's
+        /// `delete`: what create did not make stays).
+        package var isFound: Bool?
 
         /// The directory.
         package var directory: String { "\(mountPoint)/\(path)" }
@@ -32,7 +35,7 @@ package struct CgroupRecord: Hashable, Sendable {
             Place(
                 version: try place.string(needed: "version") == CgroupVersion.v1.rawValue ? .v1 : .v2,
                 controllers: try place.strings("controllers") ?? [], mountPoint: try place.string(needed: "mountPoint"),
-                path: try place.string(needed: "path"))
+                path: try place.string(needed: "path"), isFound: try place.bool("isFound"))
         } ?? []
     }
 
@@ -45,6 +48,7 @@ package struct CgroupRecord: Hashable, Sendable {
             text.add("controllers", strings: place.controllers)
             text.add("mountPoint", place.mountPoint)
             text.add("path", place.path)
+            text.add("isFound", bool: place.isFound)
             return text
         })
         return text

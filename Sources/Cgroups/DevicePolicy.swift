@@ -48,6 +48,11 @@ struct DevicePolicy: Hashable, Sendable {
         let minor: UInt32?
         var access: Access
 
+        /// Whether the other's devices are among this one's.
+        func contains(_ other: Exception) -> Bool {
+            (major == nil || major == other.major) && (minor == nil || minor == other.minor)
+        }
+
         /// As v1's files want it.
         var description: String {
             let number = { (value: UInt32?) in value.map(String.init) ?? "*" }
@@ -62,7 +67,7 @@ struct DevicePolicy: Hashable, Sendable {
     /// Applies the rules to a policy that allows nothing, and adds the devices that every container has.
     init(_ rules: [RuntimeSpec.Linux.Resources.DeviceRule]) throws(Fault) {
         for rule in rules { try apply(rule) }
-        if !allowsByDefault { Self.always.forEach { allow($0) } }
+        if !allowsByDefault { Self.always.forEach { add($0) } }
     }
 
     /// The devices that every container has, and the making of nodes, which gives no access.
@@ -99,18 +104,30 @@ struct DevicePolicy: Hashable, Sendable {
         }
         for kind in kinds {
             let exception = Exception(kind: kind, major: major, minor: minor, access: access)
-            if rule.allow { allow(exception) } else { deny(exception) }
+            if rule.allow { try allow(exception) } else { try deny(exception) }
         }
     }
 
-    private mutating func allow(_ exception: Exception) { allowsByDefault ? remove(exception) : add(exception) }
-    private mutating func deny(_ exception: Exception) { allowsByDefault ? add(exception) : remove(exception) }
+    private mutating func allow(_ exception: Exception) throws(Fault) {
+        if allowsByDefault { try remove(exception) } else { add(exception) }
+    }
+
+    private mutating func deny(_ exception: Exception) throws(Fault) {
+        if allowsByDefault { add(exception) } else { try remove(exception) }
+    }
 
     private mutating func add(_ exception: Exception) {
         if let at = index(exception) { exceptions[at].access.formUnion(exception.access) } else { exceptions.append(exception) }
     }
 
-    private mutating func remove(_ exception: Exception) {
+    /// An exception can only be taken back as it was made. The kernel of v1 silently ignores a hole in
+    /// a wider one, which would leave a device allowed that somebody believes denied.
+    /// Making nodes alone gives no access and is allowed to all in the end.
+    private mutating func remove(_ exception: Exception) throws(Fault) {
+        let wider = exceptions.first {
+            $0.kind == exception.kind && !$0.access.intersection(exception.access).isSubset(of: .mknod) && $0.contains(exception) && !exception.contains($0)
+        }
+        if let wider { throw Fault(.invalidArgument, "device rule \"\(exception)\" would be a hole in \"\(wider)\", which cgroups cannot have") }
         guard let at = index(exception) else { return }
         exceptions[at].access.subtract(exception.access)
         if exceptions[at].access.isEmpty { exceptions.remove(at: at) }

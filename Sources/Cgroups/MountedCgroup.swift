@@ -30,7 +30,7 @@ final class MountedCgroup: CgroupManager {
                 }
             }
             if made.isEmpty { throw refused ?? Fault(.unsupported, "no cgroup hierarchy is mounted") }
-            directories = made
+            directories = try Self.noting(made)
             self.refused = refused
         } catch {
             made.filter(\.isNew).forEach(Self.undo)
@@ -68,6 +68,20 @@ final class MountedCgroup: CgroupManager {
         }
     }
 
+    /// Directories that were there before are remembered as such.
+    private static func noting(_ directories: [CgroupDirectory]) throws(Fault) -> [CgroupDirectory] {
+        if directories.allSatisfy({ $0.isNew }) { return directories }
+        do throws(Errno) {
+            return try directories.map { directory throws(Errno) in
+                var place = directory.place
+                place.isFound = true
+                return directory.isNew ? directory : try directory.replacing(place)
+            }
+        } catch {
+            throw Fault(.failed, "\(error)", errno: error.rawValue, trail: ["open cgroup /\(directories[0].place.path)"])
+        }
+    }
+
     private static func isRefusal(_ error: Errno) -> Bool {
         error == .access || error == .notPermitted || error.rawValue == EROFS
     }
@@ -75,6 +89,7 @@ final class MountedCgroup: CgroupManager {
     private static func undo(_ directory: CgroupDirectory) {
         // The error on the way out is the one that matters; an empty directory left behind is harmless.
         try? directory.remove()
+        directory.removeMade()
     }
 
     /// A cgroup that was there before must be fit for a new container.
@@ -82,8 +97,8 @@ final class MountedCgroup: CgroupManager {
         guard let old = directories.first(where: { !$0.isNew }) else { return }
         let conflict = { (reason: String) in Fault(.conflict, reason, trail: ["use cgroup /\(old.place.path)"]) }
         for directory in directories where !directory.isNew {
-            let isEmpty = try doing("read processes", directory) { () throws(Errno) in try directory.isEmpty() }
-            guard isEmpty else { throw conflict("it has processes already") }
+            let found = try doing("read processes", directory) { () throws(Errno) in try directory.processes() }
+            guard found.isEmpty else { throw conflict("it has processes already") }
         }
         guard try !isFrozen() else { throw conflict("it is frozen") }
     }
@@ -102,7 +117,7 @@ final class MountedCgroup: CgroupManager {
         return controller == "blkio" && directory(of: "io") != nil ? .v2 : nil
     }
 
-    private func doing<Value>(
+    private func doing<Value: ~Copyable>(
         _ step: String, _ directory: CgroupDirectory, _ body: () throws(Errno) -> Value
     ) throws(Fault) -> Value {
         do {
@@ -117,15 +132,57 @@ final class MountedCgroup: CgroupManager {
     func entrance() throws(Fault) -> CgroupEntrance {
         var tasks: [CInt] = []
         var unifiedNumber: CInt?
-        for directory in directories {
-            let number = try doing("open tasks", directory) { () throws(Errno) in
-                directory.place.version == .v1
-                    ? try Files.open("tasks", at: directory.number, flags: O_WRONLY).release()
-                    : try Files.open(".", at: directory.number, flags: O_PATH | O_DIRECTORY).release()
+        for directory in directories { try add(directory, components: [], tasks: &tasks, unified: &unifiedNumber) }
+        return CgroupEntrance(unified: unifiedNumber, tasks: tasks)
+    }
+
+    func entrance(to selection: CgroupSelection) throws(Fault) -> CgroupEntrance {
+        let known = Set(directories.filter { $0.place.version == .v1 }.flatMap(\.place.controllers))
+        for controller in selection.byController.keys.sorted() where !known.contains(controller) {
+            throw Fault(.invalidArgument, "--cgroup: there is no v1 hierarchy with controller \(controller)")
+        }
+        var tasks: [CInt] = []
+        var unifiedNumber: CInt?
+        do throws(Fault) {
+            for directory in directories {
+                let components = try selection.components(of: directory.place.controllers)
+                try add(directory, components: components, tasks: &tasks, unified: &unifiedNumber)
             }
-            if directory.place.version == .v1 { tasks.append(number) } else { unifiedNumber = number }
+        } catch {
+            for number in tasks { close(number) }
+            if let unifiedNumber { close(unifiedNumber) }
+            throw error
         }
         return CgroupEntrance(unified: unifiedNumber, tasks: tasks)
+    }
+
+    /// Opens the way into one hierarchy. There are no links in it, and no component is `..`.
+    private func add(_ directory: CgroupDirectory, components: [String], tasks: inout [CInt], unified: inout CInt?) throws(Fault) {
+        let path = components.joined(separator: "/")
+        do throws(Errno) {
+            if directory.place.version == .v1 {
+                tasks.append(try Files.open(path.isEmpty ? "tasks" : "\(path)/tasks", at: directory.number, flags: O_WRONLY).release())
+            } else {
+                unified = try Files.open(path.isEmpty ? "." : path, at: directory.number, flags: O_PATH | O_DIRECTORY).release()
+            }
+        } catch {
+            let place = "/\(directory.place.path)" + (path.isEmpty ? "" : "/\(path)")
+            let controllers = directory.place.controllers.isEmpty ? "" : " (\(directory.place.controllers.joined(separator: ",")))"
+            throw Fault(error == .noEntry ? .notFound : .failed, "\(error)", errno: error.rawValue, trail: ["enter cgroup \(place)\(controllers)"])
+        }
+    }
+
+    func unifiedCgroup(of pid: pid_t) throws(Fault) -> FileDescriptor? {
+        guard let unified else { return nil }
+        return try doing("find process \(pid)", unified) { () throws(Errno) -> FileDescriptor? in
+            let text = String(decoding: try Files.open("/proc/\(pid)/cgroup").readAll(limit: 1 << 20), as: UTF8.self)
+            guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else { return nil }
+            let own = unified.place.path.split(separator: "/")
+            let components = line.dropFirst("0::".count).split(separator: "/")
+            guard components.starts(with: own), !components.contains("..") else { return nil }
+            let beneath = components.dropFirst(own.count).joined(separator: "/")
+            return try Files.open(beneath.isEmpty ? "." : beneath, at: unified.number, flags: O_PATH | O_DIRECTORY)
+        }
     }
 
     func join(_ pid: pid_t) throws(Fault) {
@@ -206,6 +263,28 @@ final class MountedCgroup: CgroupManager {
         let used = try doing("read \(file)", directory) { () throws(Errno) in try directory.readNumber(file) } ?? 0
         guard used <= UInt64(limit) else {
             throw Fault(.invalidArgument, "memory limit too small: \(limit) bytes are asked for and \(used) bytes are in use")
+        }
+    }
+
+    // MARK: - Delegation
+
+    /// The kernel's list of the files that may be given away (cgroups(7), since 4.15), and what it
+    /// is taken to be where the kernel does not tell (the specification, "cgroup ownership").
+    private static let delegateList = "/sys/kernel/cgroup/delegate"
+    private static let delegateFiles = ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"]
+
+    func delegate(to owner: uid_t) throws(Fault) {
+        guard directories.allSatisfy({ $0.place.version == .v2 }), let unified else { return }
+        let list = try? Files.open(Self.delegateList).readAll(limit: 4_096)  // a kernel without it has the files below
+        let files = list.map { String(decoding: $0, as: UTF8.self).split(separator: "\n").map(String.init) } ?? Self.delegateFiles
+        try doing("give to user \(owner)", unified) { () throws(Errno) in
+            try call { fchownat(unified.number, "", owner, gid_t.max, AT_EMPTY_PATH) }
+            for file in files where !file.contains("/") {
+                // Not every cgroup has every file.
+                do throws(Errno) { try call { fchownat(unified.number, file, owner, gid_t.max, AT_SYMLINK_NOFOLLOW) } } catch {
+                    if error != .noEntry { throw error }
+                }
+            }
         }
     }
 
@@ -303,12 +382,13 @@ final class MountedCgroup: CgroupManager {
 
     func remove() throws(Fault) {
         var first: Fault?
-        for directory in directories {
+        for directory in directories where directory.place.isFound != true {
             do {
                 try doing("remove \(directory.place.controllers.joined(separator: ","))", directory) { () throws(Errno) in try directory.remove() }
             } catch {
                 first = first ?? error
             }
+            directory.removeMade()
         }
         if let first { throw first }
     }

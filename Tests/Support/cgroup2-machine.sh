@@ -110,6 +110,7 @@ export PATH=$(printf %q "$PATH:/usr/sbin:/sbin") HOME=/root TERM=dumb LANG=C.UTF
 cd $(printf %q "$share")
 mkdir -p /sys/fs/cgroup/machine.init
 echo \$\$ >/sys/fs/cgroup/machine.init/cgroup.procs
+modprobe -q loop # a block device to limit
 setsid bash -c '. /run/machine/command' </dev/null >/run/machine/out 2>/run/machine/err
 echo \$? >/run/machine/code
 sync

@@ -157,6 +157,6 @@ DENIED, ALLOWED = "Operation not permitted", "No such device or address"
 
 def open_device(container, major, minor, redirect="<", kind="c"):
     """What a process of the container is told when it opens a device for reading, or with `>` for writing."""
-    script = f"p=/tmp/device-{major}-{minor}; mknod $p {kind} {major} {minor} 2>/dev/null; : {redirect}$p"
+    script = f"p=/tmp/device-{kind}-{major}-{minor}; mknod $p {kind} {major} {minor} 2>/dev/null; : {redirect}$p"
     result = container.exec("sh", "-c", script)
     return result.err.strip().rsplit(": ", 1)[-1]

@@ -12,6 +12,7 @@ func exec(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
     let process = try process(arguments, container)
     var options = try CreateOptions(arguments, settings)
     options.toleratesPaused = arguments.bool("ignore-paused")
+    options.cgroups = arguments.strings("cgroup")
     if arguments.bool("detach") {
         _ = try container.exec(ExecRequest(process: process, options: options))
         return 0

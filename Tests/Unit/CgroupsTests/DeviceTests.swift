@@ -101,6 +101,19 @@ import Testing
         #expect(policy.exceptions.first?.description == "c 9:9 rw")
     }
 
+    @Test("a hole in a wider rule is refused: the v1 kernel would forget it; taking back what was given is not one")
+    func holes() throws {
+        let wide = Rule(allow: true, type: "c", major: 60, access: "rw")
+        for hole in [Rule(allow: false, type: "c", major: 60, minor: 5), Rule(allow: false, type: "c", major: 60, minor: 5, access: "w")] {
+            #expect { try DevicePolicy([Rule(allow: false), wide, hole]) } throws: { ($0 as? Fault)?.reason.contains("would be a hole in \"c 60:* rw\"") == true }
+        }
+        #expect { try DevicePolicy([Rule(allow: true), Rule(allow: false, type: "b"), Rule(allow: true, type: "b", major: 8, minor: 0)]) } throws: { $0 is Fault }
+        let same = try DevicePolicy([Rule(allow: false), wide, Rule(allow: false, type: "c", major: 60, access: "w")])
+        #expect(same.exceptions.first?.description == "c 60:* r")
+        // Making nodes gives no access; engines allow it for all devices and then deny single ones.
+        #expect(throws: Never.self) { try DevicePolicy([Rule(allow: true, type: "c", access: "m"), Rule(allow: false, type: "c", major: 10, minor: 229)]) }
+    }
+
     @Test("v1 takes all away, or gives all, before the exceptions")
     func legacy() throws {
         let steps = LegacyPlan.devices(try DevicePolicy([Rule(allow: true), Rule(allow: false, type: "b", major: 8)])).map(PlanTests.line)

@@ -56,6 +56,19 @@ import Testing
         #expect(relative.directory(of: "memory") == "/sys/fs/cgroup/memory/a/b/x")
     }
 
+    @Test(
+        "a path that climbs ends beneath the root all the same",
+        arguments: [("/../../x", "/x"), ("../../../x", "x"), ("/a/../b", "/b"), ("/a/b/../../../c/./d", "/c/d"), ("a/../../b", "b")])
+    func climbing(_ text: String, _ path: String) throws { #expect(try CgroupPath(parsing: text, id: "i").description == path) }
+
+    @Test("on v2 a relative path begins beside our own cgroup, which has processes")
+    func relativeUnified() throws {
+        let layout = CgroupLayout.parse(mounts: "30 23 0:26 / /c rw - cgroup2 cgroup2 rw\n", own: "0::/user/shell\n")
+        #expect(try layout.record(of: CgroupPath(parsing: "x", id: "i")).places.map(\.path) == ["user/x"])
+        let root = CgroupLayout.parse(mounts: "30 23 0:26 / /c rw - cgroup2 cgroup2 rw\n", own: "0::/init\n")
+        #expect(try root.record(of: CgroupPath(parsing: "a/b", id: "i")).places.map(\.path) == ["a/b"])
+    }
+
     @Test("without a path the place is named after the container")
     func defaultPath() throws {
         #expect(try CgroupPath(parsing: nil, id: "c1").description == "/cais/c1")
@@ -63,8 +76,8 @@ import Testing
     }
 
     @Test(
-        "a path that leads out, names the root or cannot be made is refused",
-        arguments: ["..", "/..", "/a/../b", "a/..", "/", "//", ".", "/a\nb", "/a\0b", "/" + String(repeating: "a", count: 256)])
+        "a path that names the root or cannot be made is refused",
+        arguments: ["..", "/..", "/a/../..", "a/..", "/", "//", ".", "/a\nb", "/a\0b", "/" + String(repeating: "a", count: 256)])
     func refused(_ text: String) {
         #expect { try CgroupPath(parsing: text, id: "i") } throws: { ($0 as? Fault)?.kind == .invalidArgument }
     }
