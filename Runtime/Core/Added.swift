@@ -70,7 +70,8 @@ extension Container {
         close(ends.right)
         if let console { close(console) }
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: ends.left))
-        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, isStaged: isStaged, pidfdSocket: pidfdSocket)
+        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, isStaged: isStaged,
+            profile: configuration.linux?.seccomp, pidfdSocket: pidfdSocket)
     }
 
     private func cloneDirectly(_ kinds: NamespaceSet, _ live: borrowing LiveInit, cgroup: CInt?) throws(Fault) -> Clone.Side {
@@ -105,7 +106,7 @@ extension Container {
     }
 
     private func settle(
-        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest, isStaged: Bool,
+        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest, isStaged: Bool, profile: RuntimeSpec.Linux.Seccomp?,
         pidfdSocket: borrowing FileDescriptor?
     ) throws(Fault) -> AddedProcess {
         do throws(Fault) {
@@ -117,6 +118,9 @@ extension Container {
                 case .warning(let text): journal.write(.warning, text)
                 case .failed(let fault): throw fault
                 case .ready: isReady = true
+                case .listener(let number):
+                    let listener = FileDescriptor(owning: number)
+                    try SeccompAgent.tell(profile, listener: listener, pid: added.pid, state: record.state(status, pid: record.initProcess?.pid))
                 case .hooksDue: continue
                 }
             }

@@ -192,6 +192,9 @@ package struct Creation {
             case .warning(let text): journal.write(.warning, text)
             case .failed(let fault): throw fault
             case .ready: return
+            case .listener(let number):
+                let listener = FileDescriptor(owning: number)
+                try SeccompAgent.tell(plan.spec.linux?.seccomp, listener: listener, pid: child, state: record.state(.creating, pid: child))
             case .hooksDue:
                 let state = record.state(.creating, pid: child)
                 try Hooks.run(plan.spec.hooks?.prestart, "prestart", state: state, in: plan.bundle)
@@ -207,6 +210,7 @@ package struct Creation {
             switch message {
             case .warning(let text): journal.write(.warning, text)
             case .failed(let fault): throw fault
+            case .listener(let number): close(number)
             case .ready, .hooksDue: continue
             }
         }

@@ -81,9 +81,8 @@ package struct SeccompFilter: Hashable, Sendable {
         for rule in profile.syscalls ?? [] {
             guard !rule.names.isEmpty else { throw Fault(.invalidArgument, "a rule names no system call") }
             try check(rule.action, rule.errnoRet)
-            // The descriptor is handed over by write or sendmsg after the filter is there.
-            if rule.action == .notify, rule.names.contains("write") {
-                throw Fault(.invalidArgument, "SCMP_ACT_NOTIFY cannot be used for the write system call")
+            if rule.action == .notify, (profile.listenerPath ?? "").isEmpty {
+                throw Fault(.invalidArgument, "SCMP_ACT_NOTIFY needs a listenerPath")
             }
             if let wrong = (rule.args ?? []).first(where: { $0.index > 5 }) {
                 throw Fault(.invalidArgument, "a system call has no argument \(wrong.index)")

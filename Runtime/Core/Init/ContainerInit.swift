@@ -234,6 +234,8 @@ struct ContainerInit: ~Copyable {
     }
 
     private func runStartHooks() throws(Fault) {
+        // A listener's courier left it so that ended children vanish, and a hook's end is waited for.
+        if settings.filter?.hasListener ?? false, plan.spec.hooks?.startContainer != nil { cais_signal_default(SIGCHLD) }
         try Hooks.run(plan.spec.hooks?.startContainer, "startContainer", state: settings.record.state(.created, pid: getpid()), in: nil)
     }
 

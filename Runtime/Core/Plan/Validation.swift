@@ -26,7 +26,6 @@ enum Validation {
         }
         if !(spec.linux?.netDevices ?? [:]).isEmpty { throw Fault(.unsupported, "linux.netDevices is not supported") }
         if !(spec.linux?.mountLabel ?? "").isEmpty { throw Fault(.unsupported, "linux.mountLabel: SELinux is not supported") }
-        if spec.linux?.seccomp?.listenerPath != nil { throw Fault(.unsupported, "linux.seccomp.listenerPath is not supported") }
     }
 
     /// SemVer 2.0.0 with major version 1; what a newer minor added is ignored, as the specification asks.
