@@ -71,7 +71,7 @@ package struct Creation {
         let child = try clone(waits: waits, entrance: try cgroup?.entrance(), record: record, undo: &undo, lock: lock)
         let process = Pidfd(owning: child.pidfd)
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: child.socket))
-        try setUpFromOutside(child.pid, socket: socket)
+        try setUpFromOutside(child.pid, socket: socket, undo: &undo)
         try converse(socket, record: record, child: child.pid)
         let status = try attempt("look at init") { () throws(Errno) in try Procfs.status(of: child.pid) }
         record.initProcess = .init(pid: child.pid, startTicks: status.startTicks)
@@ -171,15 +171,21 @@ package struct Creation {
     }
 
     /// What the runtime has the right to do for init, and init in a user namespace has not.
-    private func setUpFromOutside(_ pid: pid_t, socket: borrowing HandshakeSocket) throws(Fault) {
+    private func setUpFromOutside(_ pid: pid_t, socket: borrowing HandshakeSocket, undo: inout Undo) throws(Fault) {
         let isUnprivileged = plan.namespaces.all.contains(.user) && geteuid() != 0
         // Else init, or the stage before it, does that for itself.
         if let score = plan.spec.process?.oomScoreAdj, !isUnprivileged { OOMScore.set(score, of: pid, journal: journal) }
-        guard plan.namespaces.created.contains(.user) else { return }
-        try within("map ids of the user namespace") { () throws(Fault) in
-            try IDMaps.write(uid: plan.namespaces.uidMap, gid: plan.namespaces.gidMap, of: pid)
-            try attempt("let init go on") { () throws(Errno) in try socket.sendProceed() }
+        if plan.namespaces.created.contains(.user) {
+            try within("map ids of the user namespace") { () throws(Fault) in
+                try IDMaps.write(uid: plan.namespaces.uidMap, gid: plan.namespaces.gidMap, of: pid)
+            }
         }
+        if !plan.netDevices.isEmpty {
+            let move = try NetDeviceMove(into: plan.namespaces.path(of: .network) ?? "/proc/\(pid)/ns/net")
+            undo.netDevices = move
+            for device in plan.netDevices { try move.move(device) }
+        }
+        if plan.waitsForRuntime { try attempt("let init begin") { () throws(Errno) in try socket.sendProceed() } }
     }
 
     /// Until init is ready.
@@ -230,6 +236,8 @@ struct Undo {
     let id: String
     var cgroup: (any CgroupManager)?
     var child: pid_t?
+    /// What was moved into the child's network namespace.
+    var netDevices: NetDeviceMove?
 
     init(store: StateStore, id: String) {
         self.store = store
@@ -238,6 +246,7 @@ struct Undo {
 
     /// Never stops at a failure: what cannot be taken away is said, and the rest goes on.
     func run(journal: Journal) {
+        netDevices?.giveBack(journal: journal)
         if let child {
             kill(child, SIGKILL)
             _ = Hooks.reap(child)

@@ -94,6 +94,8 @@ struct ContainerInit: ~Copyable {
             if settings.hidesLate { try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) } }
             // As whom the cgroup was opened for: a mapped root may be another user.
             try joinCgroup()
+        } else if plan.waitsForRuntime {
+            try waitForRuntime()
         }
         if let warning = settings.scoreWarning { tell(.warning(warning)) }
         if settings.prepared == nil { settings.prepared = try PreparedTrees.make(plan, view: settings.cgroupView) }

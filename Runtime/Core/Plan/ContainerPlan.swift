@@ -20,9 +20,13 @@ struct ContainerPlan: Sendable {
     let readOnlyPaths: [String]
     let sysctls: [PlannedSysctl]
     let memoryPolicy: MemoryPolicyPlan?
+    let netDevices: [PlannedNetDevice]
 
     /// Whether init builds a file tree of its own; one that joins a mount namespace finds one there.
     var hasOwnTree: Bool { namespaces.created.contains(.mount) }
+
+    /// Whether init can do nothing until the runtime has: map its ids, move devices to it.
+    var waitsForRuntime: Bool { namespaces.created.contains(.user) || !netDevices.isEmpty }
 
     static func make(id: String, spec: RuntimeSpec, bundle: String) throws(Fault) -> ContainerPlan {
         try Validation.check(spec)
@@ -47,7 +51,8 @@ struct ContainerPlan: Sendable {
             maskedPaths: try absolute(spec.linux?.maskedPaths, "maskedPaths"),
             readOnlyPaths: try absolute(spec.linux?.readonlyPaths, "readonlyPaths"),
             sysctls: try SysctlPlan.make(spec, namespaces: namespaces.all),
-            memoryPolicy: try MemoryPolicyPlan.make(spec.linux?.memoryPolicy))
+            memoryPolicy: try MemoryPolicyPlan.make(spec.linux?.memoryPolicy),
+            netDevices: try NetDevicePlan.make(spec.linux?.netDevices, namespaces: namespaces))
     }
 
     private static func propagation(_ word: String?) throws(Fault) -> MountOptions.PropagationChange? {

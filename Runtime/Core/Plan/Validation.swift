@@ -24,7 +24,6 @@ enum Validation {
                 throw Fault(.unsupported, "linux.personality.flags: the specification defines none")
             }
         }
-        if !(spec.linux?.netDevices ?? [:]).isEmpty { throw Fault(.unsupported, "linux.netDevices is not supported") }
         if !(spec.linux?.mountLabel ?? "").isEmpty { throw Fault(.unsupported, "linux.mountLabel: SELinux is not supported") }
     }
 
