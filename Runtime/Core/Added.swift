@@ -111,6 +111,7 @@ extension Container {
     ) throws(Fault) -> AddedProcess {
         do throws(Fault) {
             if let score = request.process.oomScoreAdj, !isStaged { OOMScore.set(score, of: added.pid, journal: journal) }
+            if let resctrl = record.resctrl { try Resctrl.join(resctrl, added.pid) }
             try attempt("let the process go on") { () throws(Errno) in try socket.sendProceed() }
             var isReady = false
             while let message = try attempt("hear from the process", { () throws(Errno) in try socket.receive() }) {

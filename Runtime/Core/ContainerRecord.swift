@@ -19,6 +19,8 @@ package struct ContainerRecord: Codable, Sendable {
     package let annotations: [String: String]?
     /// Where its cgroup is; nil where it has none.
     let cgroup: CgroupRecord?
+    /// Where its class of cache and memory bandwidth is; nil where it has none.
+    let resctrl: ResctrlRecord?
     /// The two kinds of hooks that run after create.
     let poststart: [RuntimeSpec.Hook]?
     let poststop: [RuntimeSpec.Hook]?

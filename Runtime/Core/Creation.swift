@@ -63,7 +63,9 @@ package struct Creation {
         let cgroup = try CgroupChoice.make(
             plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
-        var record = makeRecord(cgroup: cgroup?.record)
+        let resctrl = try plan.resctrl.map { plan throws(Fault) in try Resctrl.make(plan, in: try Resctrl.mountPoint()) }
+        undo.resctrl = resctrl
+        var record = makeRecord(cgroup: cgroup?.record, resctrl: resctrl)
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
         let notify = try makeNotifySocket(waits: waits)
@@ -90,10 +92,10 @@ package struct Creation {
         return waits ? nil : try NotifySocket(in: directory, managerAddress: address)
     }
 
-    private func makeRecord(cgroup: CgroupRecord?) -> ContainerRecord {
+    private func makeRecord(cgroup: CgroupRecord?, resctrl: ResctrlRecord?) -> ContainerRecord {
         ContainerRecord(
             id: plan.id, ociVersion: plan.spec.ociVersion, bundle: plan.bundle, rootfs: plan.rootPath, created: Clock.timestamp(),
-            owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup,
+            owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup, resctrl: resctrl,
             poststart: plan.spec.hooks?.poststart, poststop: plan.spec.hooks?.poststop, namespaces: plan.namespaces.all.rawValue,
             initProcess: nil)
     }
@@ -185,6 +187,7 @@ package struct Creation {
             undo.netDevices = move
             for device in plan.netDevices { try move.move(device) }
         }
+        if let resctrl = undo.resctrl { try Resctrl.join(resctrl, pid) }
         if plan.waitsForRuntime { try attempt("let init begin") { () throws(Errno) in try socket.sendProceed() } }
     }
 
@@ -235,6 +238,7 @@ struct Undo {
     let store: StateStore
     let id: String
     var cgroup: (any CgroupManager)?
+    var resctrl: ResctrlRecord?
     var child: pid_t?
     /// What was moved into the child's network namespace.
     var netDevices: NetDeviceMove?
@@ -251,6 +255,7 @@ struct Undo {
             kill(child, SIGKILL)
             _ = Hooks.reap(child)
         }
+        do throws(Fault) { try resctrl.map { record throws(Fault) in try Resctrl.remove(record) } } catch { journal.write(.warning, "undo: \(error)") }
         do throws(Fault) { try cgroup?.remove() } catch { journal.write(.warning, "undo: \(error)") }
         do throws(Fault) { try store.remove(id) } catch { journal.write(.warning, "undo: \(error)") }
     }

@@ -52,18 +52,11 @@ package struct SeccompFilter: Hashable, Sendable {
         return flags & Self.newListener != 0 ? result : nil
     }
 
-    private static let newListener: UInt32 = 1 << 3
+    static let newListener: UInt32 = 1 << 3
 
     private static func flags(of profile: RuntimeSpec.Linux.Seccomp) -> UInt32 {
         var flags: UInt32 = 0
-        for flag in profile.flags ?? [] {
-            switch flag {
-            case .tsync: flags |= 1 << 0
-            case .log: flags |= 1 << 1
-            case .specAllow: flags |= 1 << 2
-            case .waitKillable: flags |= 1 << 5
-            }
-        }
+        for flag in profile.flags ?? [] { flags |= bit(of: flag) }
         guard (profile.syscalls ?? []).contains(where: { $0.action == .notify }) else {
             // Waiting killably is for listeners, and refused by the kernel without one.
             return flags & ~(1 << 5)
@@ -72,6 +65,16 @@ package struct SeccompFilter: Hashable, Sendable {
         // With both, an error must be told apart from a descriptor (5.7).
         if flags & 1 != 0 { flags |= 1 << 4 }
         return flags
+    }
+
+    /// SECCOMP_FILTER_FLAG_*.
+    static func bit(of flag: RuntimeSpec.Linux.SeccompFlag) -> UInt32 {
+        switch flag {
+        case .tsync: 1 << 0
+        case .log: 1 << 1
+        case .specAllow: 1 << 2
+        case .waitKillable: 1 << 5
+        }
     }
 
     /// What no kernel and no library is needed to refuse.

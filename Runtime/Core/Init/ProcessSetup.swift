@@ -31,7 +31,11 @@ struct ProcessSetup {
     private var hasListener: Bool { filter?.hasListener ?? false }
 
     /// Everything up to execve(2), in the order that lets each step still have the privilege it needs.
-    func prepare() throws(Fault) -> Program {
+    /// - Parameter labels: opened before the container's mounts were entered.
+    func prepare(_ labels: consuming LabelFiles) throws(Fault) -> Program {
+        try labels.apply()
+        // Closed by name: a number that `closeOthers` had closed could be another descriptor's by then.
+        _ = consume labels
         try joinKeyring()
         try setPersonality()
         if let memoryPolicy { try attempt("set memoryPolicy") { () throws(Errno) in try MemoryPolicy.set(mode: memoryPolicy.mode, nodes: memoryPolicy.nodes) } }

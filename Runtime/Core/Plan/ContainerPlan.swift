@@ -21,12 +21,13 @@ struct ContainerPlan: Sendable {
     let sysctls: [PlannedSysctl]
     let memoryPolicy: MemoryPolicyPlan?
     let netDevices: [PlannedNetDevice]
+    let resctrl: ResctrlPlan?
 
     /// Whether init builds a file tree of its own; one that joins a mount namespace finds one there.
     var hasOwnTree: Bool { namespaces.created.contains(.mount) }
 
-    /// Whether init can do nothing until the runtime has: map its ids, move devices to it.
-    var waitsForRuntime: Bool { namespaces.created.contains(.user) || !netDevices.isEmpty }
+    /// Whether init can do nothing until the runtime has: map its ids, move devices to it, put it in its resctrl group.
+    var waitsForRuntime: Bool { namespaces.created.contains(.user) || !netDevices.isEmpty || resctrl != nil }
 
     static func make(id: String, spec: RuntimeSpec, bundle: String) throws(Fault) -> ContainerPlan {
         try Validation.check(spec)
@@ -52,7 +53,8 @@ struct ContainerPlan: Sendable {
             readOnlyPaths: try absolute(spec.linux?.readonlyPaths, "readonlyPaths"),
             sysctls: try SysctlPlan.make(spec, namespaces: namespaces.all),
             memoryPolicy: try MemoryPolicyPlan.make(spec.linux?.memoryPolicy),
-            netDevices: try NetDevicePlan.make(spec.linux?.netDevices, namespaces: namespaces))
+            netDevices: try NetDevicePlan.make(spec.linux?.netDevices, namespaces: namespaces),
+            resctrl: try ResctrlPlan.make(spec.linux?.intelRdt, id: id))
     }
 
     private static func propagation(_ word: String?) throws(Fault) -> MountOptions.PropagationChange? {
