@@ -51,14 +51,19 @@ struct LabelFiles: ~Copyable {
 
     /// Opens what `process` needs, nothing without labels. Only the calling thread can use it.
     init(_ process: RuntimeSpec.Process?) throws(Fault) {
-        profile = process?.apparmorProfile.flatMap { $0.isEmpty ? nil : $0 }
-        label = process?.selinuxLabel.flatMap { $0.isEmpty ? nil : $0 }
-        apparmor = profile == nil ? nil : try Self.open(["apparmor/exec", "exec"], "AppArmor")
-        selinux = label == nil ? nil : try Self.open(["exec"], "SELinux")
+        let profile = process?.apparmorProfile.flatMap { $0.isEmpty ? nil : $0 }
+        let label = process?.selinuxLabel.flatMap { $0.isEmpty ? nil : $0 }
+        let apparmor = try Self.open(profile == nil ? [] : ["apparmor/exec", "exec"], "AppArmor")
+        let selinux = try Self.open(label == nil ? [] : ["exec"], "SELinux")
+        self.profile = profile
+        self.label = label
+        self.apparmor = apparmor
+        self.selinux = selinux
     }
 
-    /// The first of the names that is there: AppArmor has a directory of its own since Linux 5.8.
-    private static func open(_ names: [String], _ module: String) throws(Fault) -> FileDescriptor {
+    /// The first of the names that is there: AppArmor has a directory of its own since Linux 5.8. Nil without names.
+    private static func open(_ names: [String], _ module: String) throws(Fault) -> FileDescriptor? {
+        if names.isEmpty { return nil }
         var failure = Errno.noEntry
         for name in names {
             do throws(Errno) { return try Files.open("/proc/thread-self/attr/\(name)", flags: O_WRONLY) } catch { failure = error }
