@@ -72,7 +72,8 @@ extension Container {
         close(ends.right)
         if let console { close(console) }
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: ends.left))
-        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, isStaged: isStaged, pidfdSocket: pidfdSocket)
+        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, isStaged: isStaged,
+            profile: configuration.linux?.seccomp, pidfdSocket: pidfdSocket)
     }
 
     private func cloneDirectly(
@@ -109,11 +110,12 @@ extension Container {
     }
 
     private func settle(
-        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest, isStaged: Bool,
+        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest, isStaged: Bool, profile: RuntimeSpec.Linux.Seccomp?,
         pidfdSocket: borrowing FileDescriptor?
     ) throws(Fault) -> AddedProcess {
         do throws(Fault) {
             if let score = request.process.oomScoreAdj, !isStaged { OOMScore.set(score, of: added.pid, journal: journal) }
+            if let resctrl = record.resctrl { try Resctrl.join(resctrl, added.pid) }
             try attempt("let the process go on") { () throws(Errno) in try socket.sendProceed() }
             var isReady = false
             while let message = try attempt("hear from the process", { () throws(Errno) in try socket.receive() }) {
@@ -121,6 +123,9 @@ extension Container {
                 case .warning(let text): journal.write(.warning, text)
                 case .failed(let fault): throw fault
                 case .ready: isReady = true
+                case .listener(let number):
+                    let listener = FileDescriptor(owning: number)
+                    try SeccompAgent.tell(profile, listener: listener, pid: added.pid, state: record.state(status, pid: record.initProcess?.pid))
                 case .hooksDue: continue
                 }
             }

@@ -164,6 +164,7 @@ package struct Container {
             try cgroup?.signalAll(SIGKILL)
             try cgroup?.remove()
         } catch { failure = error }
+        do throws(Fault) { try record.resctrl.map { group throws(Fault) in try Resctrl.remove(group) } } catch { failure = failure ?? error }
         do throws(Fault) {
             try Hooks.run(record.poststop, "poststop", state: record.state(.stopped, pid: nil), in: record.bundle)
         } catch { journal.write(.warning, "\(error)") }

@@ -19,6 +19,8 @@ package struct ContainerRecord: Sendable {
     package let annotations: [String: String]?
     /// Where its cgroup is; nil where it has none.
     let cgroup: CgroupRecord?
+    /// Where its class of cache and memory bandwidth is; nil where it has none.
+    let resctrl: ResctrlRecord?
     /// The two kinds of hooks that run after create.
     let poststart: [RuntimeSpec.Hook]?
     let poststop: [RuntimeSpec.Hook]?
@@ -73,6 +75,7 @@ extension ContainerRecord {
         owner = try members.string(needed: "owner")
         annotations = try members.map("annotations")
         cgroup = try members.object("cgroup") { try CgroupRecord($0) }
+        resctrl = try members.object("resctrl") { try ResctrlRecord($0) }
         poststart = try members.hooks("poststart")
         poststop = try members.hooks("poststop")
         namespaces = try members.integer(needed: "namespaces")
@@ -94,6 +97,7 @@ extension ContainerRecord {
         text.add("owner", owner)
         text.add("annotations", map: annotations)
         text.add("cgroup", object: cgroup?.text)
+        text.add("resctrl", object: resctrl?.text)
         text.add("poststart", hooks: poststart)
         text.add("poststop", hooks: poststop)
         text.add("namespaces", integer: namespaces)

@@ -65,7 +65,9 @@ package struct Creation {
             plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
         try CgroupDelegation.apply(plan, to: cgroup)
-        var record = makeRecord(cgroup: cgroup?.record)
+        let resctrl = try plan.resctrl.map { plan throws(Fault) in try Resctrl.make(plan, in: try Resctrl.mountPoint()) }
+        undo.resctrl = resctrl
+        var record = makeRecord(cgroup: cgroup?.record, resctrl: resctrl)
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
         let notify = try makeNotifySocket(waits: waits)
@@ -73,7 +75,7 @@ package struct Creation {
         let child = try clone(waits: waits, entrance: try cgroup?.entrance(), record: record, undo: &undo, lock: lock)
         let process = Pidfd(owning: child.pidfd)
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: child.socket))
-        try setUpFromOutside(child.pid, socket: socket)
+        try setUpFromOutside(child.pid, socket: socket, undo: &undo)
         try converse(socket, record: record, child: child.pid)
         let status = try attempt("look at init") { () throws(Errno) in try Procfs.status(of: child.pid) }
         record.initProcess = .init(pid: child.pid, startTicks: status.startTicks)
@@ -97,10 +99,10 @@ package struct Creation {
         return waits ? nil : try NotifySocket(in: directory, managerAddress: address)
     }
 
-    private func makeRecord(cgroup: CgroupRecord?) -> ContainerRecord {
+    private func makeRecord(cgroup: CgroupRecord?, resctrl: ResctrlRecord?) -> ContainerRecord {
         ContainerRecord(
             id: plan.id, ociVersion: plan.spec.ociVersion, bundle: plan.bundle, rootfs: plan.rootPath, created: Clock.timestamp(),
-            owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup,
+            owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup, resctrl: resctrl,
             poststart: plan.spec.hooks?.poststart, poststop: plan.spec.hooks?.poststop, namespaces: plan.namespaces.all.rawValue,
             sharesPids: plan.namespaces.created.contains(.pid) ? nil : true, initProcess: nil)
     }
@@ -178,15 +180,22 @@ package struct Creation {
     }
 
     /// What the runtime has the right to do for init, and init in a user namespace has not.
-    private func setUpFromOutside(_ pid: pid_t, socket: borrowing HandshakeSocket) throws(Fault) {
+    private func setUpFromOutside(_ pid: pid_t, socket: borrowing HandshakeSocket, undo: inout Undo) throws(Fault) {
         let isUnprivileged = plan.namespaces.all.contains(.user) && geteuid() != 0
         // Else init, or the stage before it, does that for itself.
         if let score = plan.spec.process?.oomScoreAdj, !isUnprivileged { OOMScore.set(score, of: pid, journal: journal) }
-        guard plan.namespaces.created.contains(.user) else { return }
-        try within("map ids of the user namespace") { () throws(Fault) in
-            try IDMaps.write(uid: plan.namespaces.uidMap, gid: plan.namespaces.gidMap, of: pid)
-            try attempt("let init go on") { () throws(Errno) in try socket.sendProceed() }
+        if plan.namespaces.created.contains(.user) {
+            try within("map ids of the user namespace") { () throws(Fault) in
+                try IDMaps.write(uid: plan.namespaces.uidMap, gid: plan.namespaces.gidMap, of: pid)
+            }
         }
+        if !plan.netDevices.isEmpty {
+            let move = try NetDeviceMove(into: plan.namespaces.path(of: .network) ?? "/proc/\(pid)/ns/net")
+            undo.netDevices = move
+            for device in plan.netDevices { try move.move(device) }
+        }
+        if let resctrl = undo.resctrl { try Resctrl.join(resctrl, pid) }
+        if plan.waitsForRuntime { try attempt("let init begin") { () throws(Errno) in try socket.sendProceed() } }
     }
 
     /// Until init is ready.
@@ -199,6 +208,9 @@ package struct Creation {
             case .warning(let text): journal.write(.warning, text)
             case .failed(let fault): throw fault
             case .ready: return
+            case .listener(let number):
+                let listener = FileDescriptor(owning: number)
+                try SeccompAgent.tell(plan.spec.linux?.seccomp, listener: listener, pid: child, state: record.state(.creating, pid: child))
             case .hooksDue:
                 let state = record.state(.creating, pid: child)
                 try Hooks.run(plan.spec.hooks?.prestart, "prestart", state: state, in: plan.bundle)
@@ -214,6 +226,7 @@ package struct Creation {
             switch message {
             case .warning(let text): journal.write(.warning, text)
             case .failed(let fault): throw fault
+            case .listener(let number): close(number)
             case .ready, .hooksDue: continue
             }
         }
@@ -232,7 +245,10 @@ struct Undo {
     let store: StateStore
     let id: String
     var cgroup: (any CgroupManager)?
+    var resctrl: ResctrlRecord?
     var child: pid_t?
+    /// What was moved into the child's network namespace.
+    var netDevices: NetDeviceMove?
 
     init(store: StateStore, id: String) {
         self.store = store
@@ -241,10 +257,12 @@ struct Undo {
 
     /// Never stops at a failure: what cannot be taken away is said, and the rest goes on.
     func run(journal: Journal) {
+        netDevices?.giveBack(journal: journal)
         if let child {
             kill(child, SIGKILL)
             _ = Hooks.reap(child)
         }
+        do throws(Fault) { try resctrl.map { record throws(Fault) in try Resctrl.remove(record) } } catch { journal.write(.warning, "undo: \(error)") }
         do throws(Fault) {
             // What init or a hook has started may outlive both.
             try cgroup?.signalAll(SIGKILL)

@@ -42,6 +42,7 @@ struct Stage {
             let pidfd = try attempt("open the new process") { () throws(Errno) in try call { cais_pidfd_open(pid, 0) } }
             return .parent(child: pid, pidfd: pidfd)
         case .failed(let fault): throw fault
+        case .listener(let number): close(number)
         case .ready, .hooksDue, nil: break
         }
         throw Fault(.failed, "stage ended without a word: \(Creation.describe(status))")

@@ -35,6 +35,7 @@ enum StartGate {
             switch message {
             case .warning(let text): journal.write(.warning, text)
             case .failed(let fault): throw fault
+            case .listener(let number): close(number)
             case .hooksDue, .ready: continue
             }
         }

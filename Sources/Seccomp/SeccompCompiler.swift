@@ -61,7 +61,7 @@ enum SeccompCompiler {
         return names.map { seccomp_syscall_resolve_name_arch(token, $0) }.filter { $0 >= 0 }.max().map(UInt32.init) ?? 0
     }
 
-    private static func token(_ architecture: RuntimeSpec.Linux.SeccompArchitecture) -> UInt32 {
+    static func token(_ architecture: RuntimeSpec.Linux.SeccompArchitecture) -> UInt32 {
         seccomp_arch_resolve_name(architecture.rawValue.dropFirst("SCMP_ARCH_".count).lowercased())
     }
 

@@ -42,6 +42,7 @@ struct AddedInit: ~Copyable {
         // The runtime that does not hear it is gone, and the next message will see that.
         if let scoreWarning { try? socket.send(.warning(scoreWarning)) }
         try Scheduling.keep(to: process.execCPUAffinity?.final, "final")
+        let labels = try LabelFiles(process)
         let entered = kinds.subtracting(isStaged ? [.pid, .user] : .pid)
         if !entered.isEmpty {
             try attempt("join the container's namespaces") { () throws(Errno) in try Namespaces.enter(entered, of: live.process) }
@@ -61,7 +62,7 @@ struct AddedInit: ~Copyable {
             keyring: options.noNewKeyring ? nil : id, personality: personality,
             memoryPolicy: memoryPolicy,
             warn: { text in try? speaker.send(.warning(text)) /* the runtime is gone: nobody to warn */ })
-        let program = try setup.prepare()
+        let program = try setup.prepare(labels)
         try attempt("report") { () throws(Errno) in try socket.send(.ready) }
         try setup.become(program)
     }

@@ -69,6 +69,7 @@ struct ContainerInit: ~Copyable {
     private var plan: ContainerPlan { settings.plan }
 
     private mutating func becomeProgram() throws(Fault) -> Never {
+        let labels = try LabelFiles(plan.spec.process)
         try takeIdentity()
         try enterNamespaces()
         try attempt("start session") { () throws(Errno) in try Identity.startSession() }
@@ -82,7 +83,7 @@ struct ContainerInit: ~Copyable {
             terminal = try makeConsole(in: try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) })
         }
         if let number = terminal.rawValue { try Console.take(number) }
-        try finish()
+        try finish(labels)
     }
 
     /// In a new user namespace: waits until ids are mapped, and becomes its root.
@@ -94,6 +95,8 @@ struct ContainerInit: ~Copyable {
             if settings.hidesLate { try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) } }
             // As whom the cgroup was opened for: a mapped root may be another user.
             try joinCgroup()
+        } else if plan.waitsForRuntime {
+            try waitForRuntime()
         }
         if let warning = settings.scoreWarning { tell(.warning(warning)) }
         if settings.prepared == nil { settings.prepared = try PreparedTrees.make(plan, view: settings.cgroupView) }
@@ -199,7 +202,7 @@ struct ContainerInit: ~Copyable {
     }
 
     /// Privileges down, then the gate, then the program.
-    private mutating func finish() throws(Fault) -> Never {
+    private mutating func finish(_ labels: consuming LabelFiles) throws(Fault) -> Never {
         guard let process = plan.spec.process else { try waitWithoutProgram() }
         let socket = HandshakeSocket(descriptor: try attempt("dup") { () throws(Errno) in try settings.socket.descriptor.duplicate() })
         let setup = ProcessSetup(
@@ -209,7 +212,7 @@ struct ContainerInit: ~Copyable {
             memoryPolicy: plan.memoryPolicy,
             warn: { text in try? socket.send(.warning(text)) /* the runtime is gone: nobody to warn */ })
         SignalState.reset()
-        let program = try setup.prepare()
+        let program = try setup.prepare(labels)
         guard let gate = settings.gate.take() else {
             // The record names this process before anything of the container runs: a signal finds it.
             try reportReady()
@@ -236,6 +239,8 @@ struct ContainerInit: ~Copyable {
     }
 
     private func runStartHooks() throws(Fault) {
+        // A listener's courier left it so that ended children vanish, and a hook's end is waited for.
+        if settings.filter?.hasListener ?? false, plan.spec.hooks?.startContainer != nil { cais_signal_default(SIGCHLD) }
         try Hooks.run(plan.spec.hooks?.startContainer, "startContainer", state: settings.record.state(.created, pid: getpid()), in: nil)
     }
 

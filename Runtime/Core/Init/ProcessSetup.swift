@@ -12,7 +12,7 @@ struct ProcessSetup {
     let filter: SeccompFilter?
     /// Descriptors after the standard streams that the program gets.
     let passed: PassedDescriptors
-    /// Descriptors that are needed until then, all close-on-exec.
+    /// Descriptors that are needed until then, all close-on-exec; the first is the handshake's.
     let keptDescriptors: [CInt]
     /// The name of the session keyring; nil to keep the caller's.
     let keyring: String?
@@ -28,9 +28,14 @@ struct ProcessSetup {
     }
 
     private var hasNoNewPrivileges: Bool { process.noNewPrivileges ?? false }
+    private var hasListener: Bool { filter?.hasListener ?? false }
 
     /// Everything up to execve(2), in the order that lets each step still have the privilege it needs.
-    func prepare() throws(Fault) -> Program {
+    /// - Parameter labels: opened before the container's mounts were entered.
+    func prepare(_ labels: consuming LabelFiles) throws(Fault) -> Program {
+        try labels.apply()
+        // Closed by name: a number that `closeOthers` had closed could be another descriptor's by then.
+        _ = consume labels
         try joinKeyring()
         try setPersonality()
         if let memoryPolicy { try attempt("set memoryPolicy") { () throws(Errno) in try MemoryPolicy.set(mode: memoryPolicy.mode, nodes: memoryPolicy.nodes) } }
@@ -46,6 +51,8 @@ struct ProcessSetup {
         let arguments = process.args ?? []
         let path = try Execution.find(arguments.first ?? "", environment: environment)
         closeOthers()
+        // Its descriptor has to be with the agent before anybody is told that this process is ready.
+        if hasNoNewPrivileges && hasListener { try loadFilter() }
         return Program(path: path, arguments: arguments, environment: environment)
     }
 
@@ -53,7 +60,7 @@ struct ProcessSetup {
     /// - Throws: why it could not; whoever waits must be told.
     func become(_ program: Program) throws(Fault) -> Never {
         // With no_new_privs the filter needs no privilege and is loaded as late as can be.
-        if hasNoNewPrivileges { try loadFilter() }
+        if hasNoNewPrivileges && !hasListener { try loadFilter() }
         let error = Execution.become(program.path, arguments: program.arguments, environment: program.environment)
         let kind: FaultKind = error == .noEntry ? .commandNotFound : .commandNotExecutable
         throw Fault(kind, "exec \(program.path): \(error.sentence)", errno: error.rawValue)
@@ -155,6 +162,7 @@ struct ProcessSetup {
 
     private func loadFilter() throws(Fault) {
         guard let filter else { return }
+        if filter.hasListener { return try ListenerHandover.install(filter, through: keptDescriptors[0]) }
         try attempt("load seccomp filter") { () throws(Errno) in _ = try filter.install() }
     }
 

@@ -20,9 +20,14 @@ struct ContainerPlan: Sendable {
     let readOnlyPaths: [String]
     let sysctls: [PlannedSysctl]
     let memoryPolicy: MemoryPolicyPlan?
+    let netDevices: [PlannedNetDevice]
+    let resctrl: ResctrlPlan?
 
     /// Whether init builds a file tree of its own; one that joins a mount namespace finds one there.
     var hasOwnTree: Bool { namespaces.created.contains(.mount) }
+
+    /// Whether init can do nothing until the runtime has: map its ids, move devices to it, put it in its resctrl group.
+    var waitsForRuntime: Bool { namespaces.created.contains(.user) || !netDevices.isEmpty || resctrl != nil }
 
     static func make(id: String, spec: RuntimeSpec, bundle: String) throws(Fault) -> ContainerPlan {
         try Validation.check(spec)
@@ -47,7 +52,9 @@ struct ContainerPlan: Sendable {
             maskedPaths: try absolute(spec.linux?.maskedPaths, "maskedPaths"),
             readOnlyPaths: try absolute(spec.linux?.readonlyPaths, "readonlyPaths"),
             sysctls: try SysctlPlan.make(spec, namespaces: namespaces.all),
-            memoryPolicy: try MemoryPolicyPlan.make(spec.linux?.memoryPolicy))
+            memoryPolicy: try MemoryPolicyPlan.make(spec.linux?.memoryPolicy),
+            netDevices: try NetDevicePlan.make(spec.linux?.netDevices, namespaces: namespaces),
+            resctrl: try ResctrlPlan.make(spec.linux?.intelRdt, id: id))
     }
 
     private static func propagation(_ word: String?) throws(Fault) -> MountOptions.PropagationChange? {

@@ -17,16 +17,13 @@ enum Validation {
         for key in (spec.annotations ?? [:]).keys where key.isEmpty {
             throw Fault(.invalidArgument, "an annotation has an empty key")
         }
-        if spec.linux?.intelRdt != nil { throw Fault(.unsupported, "linux.intelRdt is not supported") }
         if let personality = spec.linux?.personality {
             guard personality.domain != nil else { throw Fault(.invalidArgument, "linux.personality.domain is missing") }
             guard (personality.flags ?? []).isEmpty else {
                 throw Fault(.unsupported, "linux.personality.flags: the specification defines none")
             }
         }
-        if !(spec.linux?.netDevices ?? [:]).isEmpty { throw Fault(.unsupported, "linux.netDevices is not supported") }
-        if !(spec.linux?.mountLabel ?? "").isEmpty { throw Fault(.unsupported, "linux.mountLabel: SELinux is not supported") }
-        if spec.linux?.seccomp?.listenerPath != nil { throw Fault(.unsupported, "linux.seccomp.listenerPath is not supported") }
+        try SecurityLabels.check(mountLabel: spec.linux?.mountLabel)
     }
 
     /// SemVer 2.0.0 with major version 1; what a newer minor added is ignored, as the specification asks.
@@ -84,10 +81,7 @@ enum Validation {
         if process.terminal ?? false, let size = process.consoleSize, size.height > 65_535 || size.width > 65_535 {
             throw Fault(.invalidArgument, "process.consoleSize is larger than a terminal can be")
         }
-        if !(process.apparmorProfile ?? "").isEmpty && !Files.exists("/sys/kernel/security/apparmor") {
-            throw Fault(.unsupported, "process.apparmorProfile: AppArmor is not enabled on this host")
-        }
-        if !(process.selinuxLabel ?? "").isEmpty { throw Fault(.unsupported, "process.selinuxLabel: SELinux is not supported") }
+        try SecurityLabels.check(process)
     }
 
     /// Numbers from 2^31 on are read as negative by too many programs (CVE-2024-40635).

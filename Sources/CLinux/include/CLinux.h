@@ -106,6 +106,7 @@ static inline pid_t cais_clone3(uint64_t flags, int *pidfd, int exit_signal, int
 #define CAIS_CLONE_INTO_CGROUP 0x200000000ULL
 static const uint64_t cais_clone_pidfd = CLONE_PIDFD;
 static const uint64_t cais_clone_parent = CLONE_PARENT;
+static const uint64_t cais_clone_files = CLONE_FILES;
 
 // capget(2), capset(2), keyctl(2), ioprio_set(2), sched_setattr(2): no glibc wrapper.
 static inline int cais_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable) {
@@ -143,6 +144,10 @@ static inline int cais_set_interface_flags(int socket, const char *name, short f
     request.ifr_flags = flags;
     return ioctl(socket, SIOCSIFFLAGS, &request);
 }
+
+// Words of memory that two processes share.
+static inline int32_t cais_load(const int32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+static inline void cais_store(int32_t *word, int32_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
 
 // ioctl_tty(2) requests whose macros Swift cannot read.
 static const unsigned long cais_tiocsptlck = TIOCSPTLCK;
@@ -297,5 +302,8 @@ static inline int cais_set_executable(int file, const uint64_t *layout) {
     };
     return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
 }
+
+// Asks whether seccomp(2) takes flags: EFAULT says yes, EINVAL no; nothing is installed.
+static inline int cais_seccomp_probe(uint32_t flags) { return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL); }
 
 #endif

@@ -140,6 +140,21 @@ import Testing
         #expect(InitMessage(decoding: message.encoded) == message)
     }
 
+    @Test("a listener is a message with a descriptor beside it")
+    func listener() throws {
+        let ends = try UnixSocket.pair().split()
+        let (left, right) = (HandshakeSocket(descriptor: FileDescriptor(owning: ends.left)), HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)))
+        try left.send(.ready)
+        try HandshakeSocket.send(listener: ends.left, on: ends.left)
+        #expect(try right.receive() == .ready)
+        guard case .listener(let number) = try right.receive() else { throw Errno.invalid }
+        // It is the other end: what is written to it arrives here.
+        let passed = HandshakeSocket(descriptor: FileDescriptor(owning: number))
+        try passed.send(.hooksDue)
+        #expect(try right.receive() == .hooksDue)
+        #expect(InitMessage(decoding: [5]) == nil)
+    }
+
     @Test("bytes that are no message are refused", arguments: [[], [9], [4], [4, 0x78, 0]] as [[UInt8]])
     func damaged(bytes: [UInt8]) {
         #expect(InitMessage(decoding: bytes) == nil)
