@@ -24,6 +24,8 @@ package struct ContainerRecord: Codable, Sendable {
     let poststop: [RuntimeSpec.Hook]?
     /// The kinds of namespaces that exec has to enter, as bits.
     let namespaces: UInt32
+    /// Where its file tree is attached, in a mount namespace that others use too; nil where it has one of its own.
+    var rootPlace: String?
     /// Init; nil until it is ready and the container so created.
     var initProcess: InitProcess?
 
