@@ -28,6 +28,8 @@ package struct ContainerRecord: Sendable {
     let namespaces: UInt32
     /// True where the end of init does not end the others: it has no pid namespace of its own.
     let sharesPids: Bool?
+    /// Where its file tree is attached, in a mount namespace that others use too; nil where it has one of its own.
+    var rootPlace: String?
     /// Init; nil until it is ready and the container so created.
     var initProcess: InitProcess?
 
@@ -80,6 +82,7 @@ extension ContainerRecord {
         poststop = try members.hooks("poststop")
         namespaces = try members.integer(needed: "namespaces")
         sharesPids = try members.bool("sharesPids")
+        rootPlace = try members.string("rootPlace")
         initProcess = try members.object("initProcess") {
             InitProcess(pid: try $0.integer(needed: "pid"), startTicks: try $0.integer(needed: "startTicks"))
         }
@@ -102,6 +105,7 @@ extension ContainerRecord {
         text.add("poststop", hooks: poststop)
         text.add("namespaces", integer: namespaces)
         text.add("sharesPids", bool: sharesPids)
+        text.add("rootPlace", rootPlace)
         if let initProcess {
             var process = JSONObjectText()
             process.add("pid", integer: initProcess.pid)

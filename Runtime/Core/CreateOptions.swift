@@ -28,8 +28,8 @@ package struct CreateOptions: Sendable {
     /// exec: the cgroups beneath the container's that are entered, as `path` or `controller:path`.
     package var cgroups: [String] = []
 
-    /// Filled in on the way: whether there are hooks to run in the runtime's namespaces.
-    var hasRuntimeHooks = false
+    /// Filled in on the way: whether there are hooks to run before the program.
+    var hasHooks = false
 
     /// The defaults.
     package init() {}

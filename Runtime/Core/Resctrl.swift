@@ -3,6 +3,7 @@
 import CLinux
 import Faults
 import Linux
+import OCISpec
 
 /// What a container has there, as its record keeps it.
 struct ResctrlRecord: Hashable, Sendable {
