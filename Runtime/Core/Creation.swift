@@ -64,6 +64,7 @@ package struct Creation {
             plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
         var record = makeRecord(cgroup: cgroup?.record)
+        journal.write(.debug, "cgroup of \(plan.id): \(cgroup?.record.places.map(\.directory).joined(separator: " ") ?? "none")")
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
         let notify = try makeNotifySocket(waits: waits)
@@ -74,6 +75,7 @@ package struct Creation {
         try setUpFromOutside(child.pid, socket: socket)
         try converse(socket, record: record, child: child.pid)
         let status = try attempt("look at init") { () throws(Errno) in try Procfs.status(of: child.pid) }
+        journal.write(.debug, "init of \(plan.id) is ready: process \(child.pid)")
         record.initProcess = .init(pid: child.pid, startTicks: status.startTicks)
         try store.write(record)
         if let pidFile = options.pidFile { try PIDFile.write(child.pid, to: pidFile) }

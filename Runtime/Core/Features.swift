@@ -1,8 +1,15 @@
 // Features owns what this runtime says it implements: true, and kept true.
 import Linux
 import OCISpec
+import Seccomp
 
 package enum Features {
+    /// The specification that is implemented.
+    package static let specification = "1.3.0"
+
+    /// The lines of `--version` after the first.
+    package static var versionLines: String { "spec: \(specification)\nlibseccomp: \(SeccompLibrary.version)" }
+
     /// The document of `features`.
     package static var document: RuntimeFeatures {
         RuntimeFeatures(

@@ -8,7 +8,7 @@ enum Action: Sendable {
 }
 
 enum CommandTable {
-    static let version = "cais-runtime version 0.1.0\nspec: 1.3.0"
+    static var version: String { "cais-runtime version 0.1.0\n\(Features.versionLines)" }
 
     static let program: Program<Action> = Program(
         version: version, grammar: .runc, section: 8,
@@ -20,7 +20,7 @@ enum CommandTable {
                 .string("log", value: "file", candidates: .files, "File for log lines; standard error without it"),
                 .string("log-format", value: "format", default: "text", "Format of log lines: text or json"),
                 .bool("debug", "Write debug lines to the log"),
-                .bool("systemd-cgroup", "Refused: cgroups are made in the file system, not by systemd"),
+                .bool("systemd-cgroup", "Refused with the reason: cgroups are made in the file system, not by systemd"),
                 .string("rootless", value: "mode", default: "auto", "Do without a cgroup where none may be made: true, false, or auto (all but real root)"),
             ],
             verbs: [
@@ -33,7 +33,7 @@ enum CommandTable {
                     flags: creationFlags + [
                         .bool("detach", short: "d", "Do not wait for the program's end"),
                         .bool("keep", "Do not delete the container when the program has ended"),
-                        .bool("no-subreaper", "Accepted as runc's; this runtime never becomes a subreaper"),
+                        .bool("no-subreaper", "Leave processes that lost their parents to the machine's init"),
                     ]),
                 Verb<Action>("state", "Print the state of a container", usage: "ID", arity: .exactly(1), action: .state),
                 Verb<Action>(
@@ -52,7 +52,9 @@ enum CommandTable {
                         .bool("quiet", short: "q", "Print names only"),
                     ]),
                 Verb<Action>(
-                    "ps", "List the processes of a container", usage: "[OPTIONS] ID", arity: .exactly(1), action: .ps,
+                    "ps", "List the processes of a container", usage: "[OPTIONS] ID [PS OPTIONS]",
+                    details: "The options are the host's ps', -ef without any; of what it prints the lines about the container's processes are shown.",
+                    arity: .atLeast(1), endsAtArgument: true, action: .ps,
                     flags: [.string("format", short: "f", value: "format", default: "table", "table or json")]),
                 Verb<Action>("pause", "Freeze all processes of a container", usage: "ID", arity: .exactly(1), action: .pause),
                 Verb<Action>("resume", "Let the processes of a paused container go on", usage: "ID", arity: .exactly(1), action: .resume),
@@ -76,7 +78,7 @@ enum CommandTable {
             .string("console-socket", value: "path", candidates: .files, "Socket that gets the terminal's master end"),
             .string("pid-file", value: "file", candidates: .files, "File for the pid of the container's init"),
             .string("pidfd-socket", value: "path", candidates: .files, "Socket that gets a pidfd of the container's init"),
-            .bool("no-pivot", "Change the root with chroot instead of pivot_root"),
+            .bool("no-pivot", "Change the root with chroot where pivot_root cannot work, as on a ramdisk"),
             .bool("no-new-keyring", "Keep the caller's session keyring"),
             .uint("preserve-fds", bits: 16, default: 0, "Descriptors after the standard streams that the program gets"),
         ]
@@ -89,12 +91,14 @@ enum CommandTable {
             .string("cwd", value: "dir", "Working directory in the container"),
             .list("env", short: "e", value: "NAME=VALUE", "Variable of the environment, added to the container's"),
             .bool("tty", short: "t", "Give it a terminal"),
-            .string("user", short: "u", value: "UID[:GID]", "User and group, as numbers"),
+            .string("user", short: "u", value: "USER[:GROUP]", "User and group: numbers, or names of the container's own"),
             .list("additional-gids", short: "g", value: "GID", "Another group"),
             .bool("detach", short: "d", "Do not wait for the program's end"),
             .string("pid-file", value: "file", candidates: .files, "File for the pid of the program"),
             .string("pidfd-socket", value: "path", candidates: .files, "Socket that gets a pidfd of the program"),
             .bool("no-new-privs", "Let no program gain privileges"),
+            .string("process-label", value: "label", "SELinux label of the program"),
+            .string("apparmor", value: "profile", "AppArmor profile of the program"),
             .list("cap", short: "c", value: "CAP_NAME", "A capability in addition to the container's"),
             .uint("preserve-fds", bits: 16, default: 0, "Descriptors after the standard streams that the program gets"),
             .bool("ignore-paused", "Also in a paused container: it runs when that goes on"),

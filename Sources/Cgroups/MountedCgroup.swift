@@ -83,9 +83,9 @@ final class MountedCgroup: CgroupManager {
         let conflict = { (reason: String) in Fault(.conflict, reason, trail: ["use cgroup /\(old.place.path)"]) }
         for directory in directories where !directory.isNew {
             let isEmpty = try doing("read processes", directory) { () throws(Errno) in try directory.isEmpty() }
-            guard isEmpty else { throw conflict("it has processes already") }
+            guard isEmpty else { throw conflict("container's cgroup is not empty: it has processes already") }
         }
-        guard try !isFrozen() else { throw conflict("it is frozen") }
+        guard try !isFrozen() else { throw conflict("container's cgroup is frozen") }
     }
 
     // MARK: - Which directory
