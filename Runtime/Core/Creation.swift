@@ -20,11 +20,11 @@ package struct CreatedContainer: ~Copyable {
 }
 
 package struct Creation {
-    private let store: StateStore
-    private let journal: Journal
-    private let plan: ContainerPlan
-    private let configuration: [UInt8]
-    private var options: CreateOptions
+    let store: StateStore
+    let journal: Journal
+    let plan: ContainerPlan
+    let configuration: [UInt8]
+    private(set) var options: CreateOptions
 
     /// Decides everything that can be decided without doing anything.
     package init(id: String, bundle: Bundle, options: CreateOptions, store: StateStore, journal: Journal) throws(Fault) {
@@ -92,7 +92,7 @@ package struct Creation {
         return waits ? nil : try NotifySocket(in: directory, managerAddress: address)
     }
 
-    private func makeRecord(cgroup: CgroupRecord?) -> ContainerRecord {
+    func makeRecord(cgroup: CgroupRecord?) -> ContainerRecord {
         ContainerRecord(
             id: plan.id, ociVersion: plan.spec.ociVersion, bundle: plan.bundle, rootfs: plan.rootPath, created: Clock.timestamp(),
             owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup,

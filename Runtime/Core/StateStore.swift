@@ -26,6 +26,9 @@ package struct StateStore: Sendable {
     /// What a container that reports to a service manager sees at /run/notify.
     func notifyDirectory(_ id: String) -> String { "\(root)/\(id)/notify" }
 
+    /// What criu writes about a container, where its caller names no other place.
+    func workDirectory(_ id: String) -> String { "\(root)/\(id)/criu" }
+
     /// Takes the name `id`: nobody else can have it until it is removed.
     func reserve(_ id: String) throws(Fault) {
         try Validation.checkID(id)

@@ -4,7 +4,7 @@ import RuntimeCore
 
 /// What a verb does, by name; the code is in Commands.
 enum Action: Sendable {
-    case create, start, run, state, kill, delete, exec, list, ps, pause, resume, update, events, spec, features
+    case create, start, run, state, kill, delete, exec, list, ps, pause, resume, update, events, spec, features, checkpoint, restore
 }
 
 enum CommandTable {
@@ -20,6 +20,7 @@ enum CommandTable {
                 .string("log", value: "file", candidates: .files, "File for log lines; standard error without it"),
                 .string("log-format", value: "format", default: "text", "Format of log lines: text or json"),
                 .bool("debug", "Write debug lines to the log"),
+                .string("criu", value: "program", default: "criu", candidates: .files, "The criu that checkpoint and restore call"),
                 .bool("systemd-cgroup", "Refused with the reason: cgroups are made in the file system, not by systemd"),
                 .string("rootless", value: "mode", default: "auto", "Do without a cgroup where none may be made: true, false, or auto (all but real root)"),
             ],
@@ -69,6 +70,14 @@ enum CommandTable {
                         .string("bundle", short: "b", value: "dir", candidates: .directories, "Directory to write it to"),
                         .bool("rootless", "For a user without privileges"),
                     ]),
+                Verb<Action>(
+                    "checkpoint", "Write a running container to disk", usage: "[OPTIONS] ID",
+                    details: "The container ends, unless --leave-running or --pre-dump is given. criu must be installed.",
+                    arity: .exactly(1), action: .checkpoint, flags: checkpointFlags),
+                Verb<Action>(
+                    "restore", "Bring a container back from disk", usage: "[OPTIONS] ID",
+                    details: "The bundle is the one that the container was made from, or a copy. criu must be installed.",
+                    arity: .exactly(1), action: .restore, flags: restoreFlags),
                 Verb<Action>("features", "Print what this runtime implements, as JSON", usage: "", action: .features),
             ]))
 
@@ -81,6 +90,50 @@ enum CommandTable {
             .bool("no-pivot", "Change the root with chroot where pivot_root cannot work, as on a ramdisk"),
             .bool("no-new-keyring", "Keep the caller's session keyring"),
             .uint("preserve-fds", bits: 16, default: 0, "Descriptors after the standard streams that the program gets"),
+        ]
+    }
+
+    /// What checkpoint and restore share.
+    private static var imageFlags: [Flag] {
+        [
+            .string("image-path", value: "dir", default: "checkpoint", candidates: .directories, "Directory of the images"),
+            .string("work-path", value: "dir", candidates: .directories, "Directory for criu's logs"),
+            .bool("tcp-established", "With established TCP connections"),
+            .bool("ext-unix-sk", "With unix sockets to the outside"),
+            .bool("shell-job", "With a session whose leader is outside"),
+            .bool("file-locks", "With file locks"),
+            .bool("auto-dedup", "Take out of earlier images what later ones have"),
+            .string(
+                "manage-cgroups-mode", value: "mode", default: "ignore", candidates: .words(["ignore", "soft", "full", "strict"]),
+                "Whether criu writes and restores cgroups: soft, full, strict or ignore"),
+            .list("empty-ns", value: "namespace", candidates: .words(["network"]), "Restore this namespace empty: network"),
+            .bool("lazy-pages", "Refused: memory is restored before the container runs"),
+        ]
+    }
+
+    private static var checkpointFlags: [Flag] {
+        imageFlags + [
+            .string("parent-path", value: "dir", candidates: .directories, "Directory of an earlier checkpoint, relative to --image-path"),
+            .bool("leave-running", "Let the container go on"),
+            .bool("pre-dump", "Write memory only, and let the container go on"),
+            .bool("tcp-skip-in-flight", "Without TCP connections that are just being made"),
+            .bool("link-remap", "Link files back that are deleted and open"),
+            .string("page-server", value: "ADDRESS:PORT", "Send memory to a page server"),
+            .string("status-fd", value: "fd", "Refused: it belongs to lazy pages"),
+        ]
+    }
+
+    private static var restoreFlags: [Flag] {
+        imageFlags + [
+            .string("bundle", short: "b", value: "dir", candidates: .directories, "The bundle; the working directory without it"),
+            .bool("detach", short: "d", "Do not wait for the program's end"),
+            .string("pid-file", value: "file", candidates: .files, "File for the pid of the container's init"),
+            .string("pidfd-socket", value: "path", candidates: .files, "Socket that gets a pidfd of the container's init"),
+            .bool("no-subreaper", "Leave processes that lost their parents to the machine's init"),
+            .string("console-socket", value: "path", candidates: .files, "Refused: criu's command line does not give a terminal back"),
+            .bool("no-pivot", "Refused: criu changes the root by pivot_root"),
+            .string("lsm-profile", value: "TYPE:NAME", "Refused: labels are restored as they were"),
+            .string("lsm-mount-context", value: "context", "Refused: labels are restored as they were"),
         ]
     }
 

@@ -72,6 +72,8 @@ private func perform(_ invocation: Invocation<Action>, _ settings: Settings) thr
     case .events: try events(arguments, settings)
     case .spec: try writeSpec(arguments)
     case .features: try printFeatures()
+    case .checkpoint: try checkpoint(arguments, invocation.global, settings)
+    case .restore: return try restore(arguments, invocation.global, settings)
     }
     return 0
 }
@@ -85,7 +87,7 @@ private func sentence(_ fault: Fault, _ action: Action) -> String {
     case .create: "create failed: \(start)\(fault)"
     case .run: "run failed: \(start)\(fault)"
     case .exec: "exec failed: \(start)\(fault)"
-    case .start, .state, .kill, .delete, .list, .ps, .pause, .resume, .update, .events, .spec, .features: fault.description
+    case .start, .state, .kill, .delete, .list, .ps, .pause, .resume, .update, .events, .spec, .features, .checkpoint, .restore: fault.description
     }
 }
 

@@ -59,9 +59,11 @@ func list(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
     var reports: [StateReport] = []
     for id in try settings.store.ids() {
         // One that was deleted since its name was read is not listed; one that is damaged is said.
-        do throws(Fault) { var report = StateReport(try Container(id, store: settings.store, journal: settings.journal))
+        do throws(Fault) {
+            var report = StateReport(try Container(id, store: settings.store, journal: settings.journal))
             report.owner = Owner.name(of: report.owner)
-            reports.append(report) } catch {
+            reports.append(report)
+        } catch {
             if error.kind != .notFound { settings.journal.write(.warning, "\(error)") }
         }
     }
