@@ -35,7 +35,7 @@ extension Container {
         switch live.status {
         case .created, .running: break
         case .paused where request.options.toleratesPaused: break
-        case .paused: throw Fault(.conflict, "cannot exec in a paused container")
+        case .paused: throw Fault(.conflict, "cannot exec in a paused container (--ignore-paused does it all the same)")
         case .creating, .stopped: throw Fault(.conflict, "cannot exec in a stopped container")
         }
         try Validation.check(request.process)

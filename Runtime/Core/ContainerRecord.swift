@@ -32,6 +32,8 @@ package struct ContainerRecord: Sendable {
     var rootPlace: String?
     /// Init; nil until it is ready and the container so created.
     var initProcess: InitProcess?
+    /// Whether it came from images: init has executed nothing then and runs all the same.
+    var isRestored: Bool?
 
     /// A process that no other can be mistaken for.
     struct InitProcess: Sendable, Hashable {
@@ -46,7 +48,7 @@ package struct ContainerRecord: Sendable {
         guard let now = try? Procfs.status(of: initProcess.pid) /* no such process is the answer */ else { return .stopped }
         if now.hasEnded || now.startTicks != initProcess.startTicks { return .stopped }
         if isFrozen() { return .paused }
-        return now.hasNotExecuted ? .created : .running
+        return now.hasNotExecuted && isRestored != true ? .created : .running
     }
 
     /// The pid for the state document: none once it has ended.

@@ -20,11 +20,11 @@ package struct CreatedContainer: ~Copyable {
 }
 
 package struct Creation {
-    private let store: StateStore
-    private let journal: Journal
-    private let plan: ContainerPlan
-    private let configuration: [UInt8]
-    private var options: CreateOptions
+    let store: StateStore
+    let journal: Journal
+    let plan: ContainerPlan
+    let configuration: [UInt8]
+    private(set) var options: CreateOptions
 
     /// Decides everything that can be decided without doing anything.
     package init(id: String, bundle: Bundle, options: CreateOptions, store: StateStore, journal: Journal) throws(Fault) {
@@ -70,6 +70,7 @@ package struct Creation {
         undo.resctrl = resctrl
         var record = makeRecord(cgroup: cgroup?.record, resctrl: resctrl)
         if !plan.hasOwnTree { record.rootPlace = try store.makeRootPlace(plan.id) }
+        journal.write(.debug, "cgroup of \(plan.id): \(cgroup?.record.places.map(\.directory).joined(separator: " ") ?? "none")")
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
         let notify = try makeNotifySocket(waits: waits)
@@ -82,6 +83,7 @@ package struct Creation {
         // From here on it is a container, whose end its hooks hear of.
         undo.record = record
         let status = try attempt("look at init") { () throws(Errno) in try Procfs.status(of: child.pid) }
+        journal.write(.debug, "init of \(plan.id) is ready: process \(child.pid)")
         record.initProcess = .init(pid: child.pid, startTicks: status.startTicks)
         try store.write(record)
         if let pidFile = options.pidFile { try PIDFile.write(child.pid, to: pidFile) }
@@ -103,7 +105,7 @@ package struct Creation {
         return waits ? nil : try NotifySocket(in: directory, managerAddress: address)
     }
 
-    private func makeRecord(cgroup: CgroupRecord?, resctrl: ResctrlRecord?) -> ContainerRecord {
+    func makeRecord(cgroup: CgroupRecord?, resctrl: ResctrlRecord?) -> ContainerRecord {
         ContainerRecord(
             id: plan.id, ociVersion: plan.spec.ociVersion, bundle: plan.bundle, rootfs: plan.rootPath, created: Clock.timestamp(),
             owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup, resctrl: resctrl,

@@ -6,6 +6,12 @@ import OCISpec
 import Seccomp
 
 package enum Features {
+    /// The specification that is implemented.
+    package static let specification = "1.3.0"
+
+    /// The lines of `--version` after the first.
+    package static var versionLines: String { "spec: \(specification)\nlibseccomp: \(SeccompLibrary.version)" }
+
     /// The document of `features` (features.md, features-linux.md).
     package static var document: RuntimeFeatures {
         RuntimeFeatures(

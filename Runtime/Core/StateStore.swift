@@ -30,6 +30,8 @@ package struct StateStore: Sendable {
 
     /// Where the file tree of a container without a mount namespace of its own is attached.
     func rootPlace(_ id: String) -> String { "\(root)/\(id)/rootfs" }
+    /// What criu writes about a container, where its caller names no other place.
+    func workDirectory(_ id: String) -> String { "\(root)/\(id)/criu" }
 
     /// Takes the name `id`: nobody else can have it until it is removed.
     func reserve(_ id: String) throws(Fault) {

@@ -65,7 +65,7 @@ package struct Program<Action: Sendable>: Sendable {
     private func finish(_ path: [Verb<Action>], _ global: Arguments, _ arguments: Arguments) -> Command<Action> {
         let verb = path[path.count - 1]
         guard let action = verb.action else { return .show(help(for: path)) }
-        guard verb.arity.allows(arguments.positional.count) else { return .misuse(arityMisuse(verb.arity, path)) }
+        guard verb.arity.allows(arguments.positional.count) else { return .misuse(arityMisuse(verb.arity, count: arguments.positional.count, path)) }
         return .run(Invocation(action: action, path: path.dropFirst().map(\.name), global: global, arguments: arguments))
     }
 

@@ -8,7 +8,7 @@ import OCISpec
 import Seccomp
 
 struct AddedInit: ~Copyable {
-    let process: RuntimeSpec.Process
+    var process: RuntimeSpec.Process
     let options: CreateOptions
     let id: String
     let kinds: NamespaceSet
@@ -37,7 +37,7 @@ struct AddedInit: ~Copyable {
         _exit(1)
     }
 
-    private func becomeProgram() throws(Fault) -> Never {
+    private mutating func becomeProgram() throws(Fault) -> Never {
         let goesOn = try attempt("wait for the runtime") { () throws(Errno) in try socket.waitForProceed() }
         guard goesOn else { _exit(1) }
         if !isStaged { try attempt("join cgroup") { () throws(Errno) in try entrance?.enter() } }
@@ -56,6 +56,12 @@ struct AddedInit: ~Copyable {
             let root = try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) }
             let terminal = try Console.make(root: root, process: process, socket: consoleSocket)
             try Console.take(terminal.rawValue)
+        }
+        if let name = options.userName {
+            var user = process.user ?? RuntimeSpec.User()
+            try UserDatabase.resolve(name, into: &user)
+            process.user = user
+            try Validation.check(process)
         }
         SignalState.reset()
         let speaker = HandshakeSocket(descriptor: try attempt("dup") { () throws(Errno) in try socket.descriptor.duplicate() })

@@ -199,7 +199,7 @@ struct ProcessSetup {
         var environment = passed.tell(process.env ?? [])
         if !environment.contains(where: { $0.hasPrefix("HOME=") && $0 != "HOME=" }) {
             environment.removeAll { $0 == "HOME=" }
-            environment.append("HOME=\(PasswordFile.home(of: process.user?.uid ?? 0) ?? "/")")
+            environment.append("HOME=\(UserDatabase.home(of: process.user?.uid ?? 0) ?? "/")")
         }
         return environment
     }
@@ -214,41 +214,5 @@ struct ProcessSetup {
         }
         _ = cais_close_range(first, UInt32.max, 0)
         for number in 3..<(3 + passed.count) { _ = cais_fcntl(CInt(number), F_SETFD, 0) }
-    }
-}
-
-/// Home directories from the container's own /etc/passwd, a file of the image and so hostile.
-enum PasswordFile {
-    static let bytesMax = 1 << 20
-
-    static func home(of uid: UInt32) -> String? {
-        // None, too large, or no regular file; what says it has no bytes and gives some is of the kernel's file systems, and may
-        // be the caller's environment.
-        guard let file = try? Files.open("/etc/passwd", flags: O_RDONLY | O_NONBLOCK | O_NOCTTY), let status = try? file.status(),
-            status.kind == .regular, status.st_size > 0, let bytes = try? file.readAll(limit: bytesMax)
-        else { return nil }
-        return home(of: uid, in: bytes)
-    }
-
-    /// The user's name; nil for one without.
-    static func name(of uid: UInt32) -> String? {
-        guard let bytes = try? Files.read("/etc/passwd", limit: bytesMax) else { return nil }  // as above
-        return fields(of: uid, in: bytes).flatMap { $0.first.map { String(decoding: $0, as: UTF8.self) } }
-    }
-
-    static func home(of uid: UInt32, in bytes: [UInt8]) -> String? {
-        fields(of: uid, in: bytes) { $0.count >= 6 && $0[5].first == UInt8(ascii: "/") }.map { String(decoding: $0[5], as: UTF8.self) }
-    }
-
-    /// The first line of a user that is `usable`.
-    private static func fields(
-        of uid: UInt32, in bytes: [UInt8], usable: ([ArraySlice<UInt8>]) -> Bool = { _ in true }
-    ) -> [ArraySlice<UInt8>]? {
-        let wanted = Array(String(uid).utf8)
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 6, omittingEmptySubsequences: false)
-            if fields.count >= 3 && fields[2].elementsEqual(wanted) && usable(fields) { return fields }
-        }
-        return nil
     }
 }

@@ -49,7 +49,7 @@ func run(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
         return 0
     }
     let holdsTerminal = (bundle.spec.process?.terminal ?? false) && options.consoleSocketPath == nil
-    let foreground = try Foreground(hasTerminal: holdsTerminal, console: &options.consoleDescriptor)
+    let foreground = try Foreground(hasTerminal: holdsTerminal, console: &options.consoleDescriptor, isSubreaper: !arguments.bool("no-subreaper"))
     let creation = try Creation(id: id, bundle: bundle, options: options, store: settings.store, journal: settings.journal)
     var created = try creation.run(waits: false)
     let container = Container(created, store: settings.store, journal: settings.journal)

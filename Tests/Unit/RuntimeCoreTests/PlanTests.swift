@@ -181,9 +181,9 @@ import Testing
     @Test("home directories come from whole lines with an absolute directory")
     func passwd() {
         let file = Array("root:x:0:0::/root:/bin/sh\nbad:x:7\nu:x:5:5:U:home:\nv:x:6:6:::/bin/sh\nw:x:8:8::/home/w\n".utf8)
-        #expect(PasswordFile.home(of: 0, in: file) == "/root")
-        #expect(PasswordFile.home(of: 8, in: file) == "/home/w")
-        for uid: UInt32 in [5, 6, 7, 9] { #expect(PasswordFile.home(of: uid, in: file) == nil) }
+        #expect(UserDatabase.home(of: 0, in: file) == "/root")
+        #expect(UserDatabase.home(of: 8, in: file) == "/home/w")
+        for uid: UInt32 in [5, 6, 7, 9] { #expect(UserDatabase.home(of: uid, in: file) == nil) }
     }
 
     @Test("a status line of /proc is read past any name")
