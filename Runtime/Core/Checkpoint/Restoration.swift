@@ -42,9 +42,9 @@ extension Creation {
     private func restore(
         _ restoring: CheckpointOptions, program: String, images: String, streams: [String], undo: inout Undo
     ) throws(Fault) -> CreatedContainer {
-        let cgroup = try CgroupChoice.make(plan.spec, id: plan.id, tolerates: options.toleratesNoCgroups, journal: journal)
+        let cgroup = try CgroupChoice.make(plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
-        var record = makeRecord(cgroup: cgroup?.record)
+        var record = makeRecord(cgroup: cgroup?.record, resctrl: nil)
         record.isRestored = true
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
