@@ -42,7 +42,7 @@ extension Creation {
     private func restore(
         _ restoring: CheckpointOptions, program: String, images: String, streams: [String], undo: inout Undo
     ) throws(Fault) -> CreatedContainer {
-        let cgroup = try CgroupChoice.make(plan.spec, id: plan.id, tolerates: options.toleratesNoCgroups, journal: journal)
+        let cgroup = try CgroupChoice.make(plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
         var record = makeRecord(cgroup: cgroup?.record)
         record.isRestored = true

@@ -20,6 +20,13 @@ enum UserDatabase {
         return entry.map { String(decoding: $0[5], as: UTF8.self) }
     }
 
+    /// The name of `uid`; nil for one without.
+    static func name(of uid: UInt32) -> String? {
+        let wanted = Array(String(uid).utf8)
+        let entry = lines(read("/etc/passwd"), fields: 7).first { $0.count >= 3 && $0[2].elementsEqual(wanted) }
+        return entry.map { String(decoding: $0[0], as: UTF8.self) }
+    }
+
     /// Puts what `text` names, `user` or `user:group`, into `user`; either may be a number. A user
     /// who is named brings the groups that list it.
     static func resolve(_ text: String, into user: inout RuntimeSpec.User) throws(Fault) {
