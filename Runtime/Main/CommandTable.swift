@@ -28,7 +28,7 @@ enum CommandTable {
                 Verb<Action>(
                     "create", "Create a container that waits for start", usage: "[OPTIONS] ID", arity: .exactly(1), action: .create,
                     flags: creationFlags),
-                Verb<Action>("start", "Start the program of a created container", usage: "ID", arity: .exactly(1), action: .start),
+                Verb<Action>("start", "Start the program of a created container", usage: "ID", arity: .exactly(1), candidates: containers, action: .start),
                 Verb<Action>(
                     "run", "Create and start a container", usage: "[OPTIONS] ID", arity: .exactly(1), action: .run,
                     flags: creationFlags + [
@@ -36,16 +36,16 @@ enum CommandTable {
                         .bool("keep", "Do not delete the container when the program has ended"),
                         .bool("no-subreaper", "Leave processes that lost their parents to the machine's init"),
                     ]),
-                Verb<Action>("state", "Print the state of a container", usage: "ID", arity: .exactly(1), action: .state),
+                Verb<Action>("state", "Print the state of a container", usage: "ID", arity: .exactly(1), candidates: containers, action: .state),
                 Verb<Action>(
                     "kill", "Send a signal to the program of a container", usage: "[OPTIONS] ID [SIGNAL]", details: "The signal is SIGTERM when none is given.",
-                    arity: Arity.between(1, 2), action: .kill, flags: [.bool("all", short: "a", "Send the signal to every process of the container")]),
+                    arity: Arity.between(1, 2), candidates: containers, action: .kill, flags: [.bool("all", short: "a", "Send the signal to every process of the container")]),
                 Verb<Action>(
-                    "delete", "Delete a container", usage: "[OPTIONS] ID", arity: .exactly(1), action: .delete,
+                    "delete", "Delete a container", usage: "[OPTIONS] ID", arity: .exactly(1), candidates: containers, action: .delete,
                     flags: [.bool("force", short: "f", "Kill it if it still runs; no error if it does not exist")]),
                 Verb<Action>(
                     "exec", "Run another program in a running container", usage: "[OPTIONS] ID COMMAND [ARG...]", arity: .atLeast(1), endsAtArgument: true,
-                    action: .exec, flags: execFlags),
+                    candidates: containers, action: .exec, flags: execFlags),
                 Verb<Action>(
                     "list", "List containers", usage: "[OPTIONS]", action: .list,
                     flags: [
@@ -55,15 +55,15 @@ enum CommandTable {
                 Verb<Action>(
                     "ps", "List the processes of a container", usage: "[OPTIONS] ID [PS OPTIONS]",
                     details: "The options are the host's ps', -ef without any; of what it prints the lines about the container's processes are shown.",
-                    arity: .atLeast(1), endsAtArgument: true, action: .ps,
+                    arity: .atLeast(1), endsAtArgument: true, candidates: containers, action: .ps,
                     flags: [.string("format", short: "f", value: "format", default: "table", "table or json")]),
-                Verb<Action>("pause", "Freeze all processes of a container", usage: "ID", arity: .exactly(1), action: .pause),
-                Verb<Action>("resume", "Let the processes of a paused container go on", usage: "ID", arity: .exactly(1), action: .resume),
+                Verb<Action>("pause", "Freeze all processes of a container", usage: "ID", arity: .exactly(1), candidates: containers, action: .pause),
+                Verb<Action>("resume", "Let the processes of a paused container go on", usage: "ID", arity: .exactly(1), candidates: containers, action: .resume),
                 Verb<Action>(
-                    "update", "Change the limits of a running container", usage: "[OPTIONS] ID", arity: .exactly(1), action: .update, flags: updateFlags),
+                    "update", "Change the limits of a running container", usage: "[OPTIONS] ID", arity: .exactly(1), candidates: containers, action: .update, flags: updateFlags),
                 Verb<Action>(
                     "events", "Print what a container uses, and when its memory runs out", usage: "[OPTIONS] ID",
-                    details: "Prints one JSON object a line until the container ends.", arity: .exactly(1), action: .events, flags: eventsFlags),
+                    details: "Prints one JSON object a line until the container ends.", arity: .exactly(1), candidates: containers, action: .events, flags: eventsFlags),
                 Verb<Action>(
                     "spec", "Write a config.json to begin with", usage: "[OPTIONS]", action: .spec,
                     flags: [
@@ -73,13 +73,16 @@ enum CommandTable {
                 Verb<Action>(
                     "checkpoint", "Write a running container to disk", usage: "[OPTIONS] ID",
                     details: "The container ends, unless --leave-running or --pre-dump is given. criu must be installed.",
-                    arity: .exactly(1), action: .checkpoint, flags: checkpointFlags),
+                    arity: .exactly(1), candidates: containers, action: .checkpoint, flags: checkpointFlags),
                 Verb<Action>(
                     "restore", "Bring a container back from disk", usage: "[OPTIONS] ID",
                     details: "The bundle is the one that the container was made from, or a copy. criu must be installed.",
                     arity: .exactly(1), action: .restore, flags: restoreFlags),
                 Verb<Action>("features", "Print what this runtime implements, as JSON", usage: "", action: .features),
             ]))
+
+    /// The names of containers, for completion.
+    private static var containers: Candidates { .command("cais-runtime list -q") }
 
     private static var creationFlags: [Flag] {
         [

@@ -54,7 +54,7 @@ func restore(_ arguments: Arguments, _ global: Arguments, _ settings: Settings) 
     var options = CreateOptions()
     options.pidFile = arguments.optional("pid-file")
     options.pidfdSocketPath = arguments.optional("pidfd-socket")
-    options.toleratesNoCgroups = settings.toleratesNoCgroups
+    options.cgroupTolerance = settings.cgroupTolerance
     let id = arguments.positional[0]
     if arguments.bool("detach") {
         let creation = try Creation(id: id, bundle: bundle, options: options, store: settings.store, journal: settings.journal)
