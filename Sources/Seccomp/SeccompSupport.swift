@@ -1,5 +1,6 @@
 import CLinux
 import CSeccomp
+import Faults
 import Linux
 import OCISpec
 
