@@ -15,6 +15,7 @@
 //        | the agent is told                      |  sent by a courier (ListenerHandover.swift)
 //        |<--------------------------------- ready|  or `failed`, or end of file: it died
 //        | record, pid file; create returns       | waits at the gate (StartGate.swift)
+//        |-- proceed ---------------------------->|  only for run, which has no gate
 //
 // An added process (exec) has no hooks and no gate: after `ready` the end of file says that the
 // program runs, and `failed` that it does not.
@@ -94,7 +95,12 @@ struct HandshakeSocket: ~Copyable {
         var bytes: [UInt8] = []
         while bytes.count < count {
             let missing = count - bytes.count
-            let part = try UnixSocket.receive(limit: missing, on: descriptor)
+            let part: (bytes: [UInt8], descriptors: [CInt])
+            // It is gone and had not read all that was sent to it, which is as much an end as any.
+            do throws(Errno) { part = try UnixSocket.receive(limit: missing, on: descriptor) } catch {
+                if error == .connectionReset { return nil }
+                throw error
+            }
             passed += part.descriptors
             if part.bytes.isEmpty { return nil }
             bytes += part.bytes

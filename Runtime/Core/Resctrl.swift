@@ -3,15 +3,42 @@
 import CLinux
 import Faults
 import Linux
+import OCISpec
 
 /// What a container has there, as its record keeps it.
-struct ResctrlRecord: Codable, Hashable, Sendable {
+struct ResctrlRecord: Hashable, Sendable {
     /// The directory of its class, absolute.
     let group: String
     /// Whether it was made for this container, which takes it away again.
     let isOwn: Bool
     /// Its monitoring group, absolute, which always was; nil for none.
     let monitoring: String?
+
+    /// Whether these are places that ``Resctrl/make(_:in:)`` names.
+    var isWellFormed: Bool {
+        let isPlace = group.hasPrefix("/") && !group.split(separator: "/").contains("..")
+        guard isPlace, let monitoring else { return isPlace }
+        let prefix = group + "/mon_groups/"
+        let name = monitoring.dropFirst(prefix.count)
+        return monitoring.hasPrefix(prefix) && !name.isEmpty && !name.contains("/") && name != ".."
+    }
+}
+
+extension ResctrlRecord {
+    /// Reads its part of a state file.
+    init(_ members: JSONMembers) throws {
+        self.init(
+            group: try members.string(needed: "group"), isOwn: try members.bool("isOwn") ?? false, monitoring: try members.string("monitoring"))
+    }
+
+    /// Its part of a state file.
+    var text: JSONObjectText {
+        var text = JSONObjectText()
+        text.add("group", group)
+        text.add("isOwn", bool: isOwn)
+        text.add("monitoring", monitoring)
+        return text
+    }
 }
 
 enum Resctrl {
