@@ -54,13 +54,17 @@ def test_the_roots_propagation(runtime, word, has, has_not):
     assert not any(tag.startswith(unwanted) for tag in tags for unwanted in has_not), tags
 
 
+@pytest.mark.skipif(IS_PEER, reason="config.md, Extensibility: unsupported values MUST generate an error; crun takes the word")
 def test_a_propagation_that_is_none_is_refused(runtime):
     result = runtime.once("true", change=propagation("loud"))
-    assert result.code != 0 and (IS_PEER or "rootfsPropagation \"loud\"" in result.err), result
+    assert result.code != 0 and "rootfsPropagation \"loud\"" in result.err, result
 
 
 @pytest.mark.parametrize("word, arrives", [(None, True), ("slave", True), ("private", False)])
 def test_mounts_of_the_host_arrive_in_a_slave_and_not_in_a_private_root(runtime, mount, word, arrives):
+    if IS_PEER and arrives:
+        pytest.skip("config-linux.md, Rootfs Mount Propagation: 'slave: the rootfs mount receives propagation events from the host'; runc makes "
+                    "the mount at / alone a slave where the word is given, crun none")
     bundle = runtime.bundle("sleep", "60", change=propagation(word) if word else None)
     # A root file system on a mount that is shared with whoever copies it.
     mount("--bind", bundle.rootfs, bundle.rootfs)

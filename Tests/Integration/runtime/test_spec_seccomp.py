@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from cais_testing import IS_PEER, changed
+from cais_testing import IS_PEER, RUNTIME, changed
 from seccomp_agent import SeccompAgent
 
 MKDIR, MKDIRAT, WRITE, SENDMSG, EXECVE, SETRESUID = 83, 258, 1, 46, 59, 117
@@ -38,11 +38,14 @@ def test_an_agent_answers_the_programs_calls(runtime, privileges):
         assert state["state"]["status"] == "creating" and state["state"]["pid"] == state["pid"]
         assert state["state"]["id"] == runtime.containers[-1] and os.path.isabs(state["state"]["bundle"])
         assert agent.are_connections_closed()
-        assert state["ociVersion"].startswith("1.") and state["state"]["ociVersion"].startswith("1.")
+        if not IS_PEER:  # crun says 0.2.0 to the agent, whatever the specification's version.
+            assert state["ociVersion"] == "1.3.0" and state["state"]["ociVersion"] == "1.0.2"
 
 
 @pytest.mark.parametrize("privileges", [False, True])
 def test_the_agent_is_told_at_create_and_the_process_is_the_containers(runtime, privileges):
+    if privileges and os.path.basename(RUNTIME) == "crun":
+        pytest.skip("crun loads the filter at start, and its create does not return while there is an agent")
     with SeccompAgent(runtime.directory / "agent", quota) as agent:
         container = runtime.created("sh", "-c", "mkdir /tmp/a; echo $?", change=change(asking(agent.path), privileges))
         assert [state["pid"] for state in agent.states] == [container.pid]
