@@ -55,14 +55,17 @@ def test_the_agent_is_told_at_create_and_the_process_is_the_containers(runtime, 
         assert container.output() == "1\n"
 
 
-def test_an_added_process_has_an_agent_of_its_own_filter(runtime):
+@pytest.mark.parametrize("privileges", [False, True])
+def test_an_added_process_has_an_agent_of_its_own_filter(runtime, privileges):
     with SeccompAgent(runtime.directory / "agent", quota) as agent:
-        container = runtime.started("sleep", "60", change=change(asking(agent.path, listenerMetadata="m"), True))
+        container = runtime.started("sleep", "60", change=change(asking(agent.path, listenerMetadata="m"), privileges))
         result = container.exec("sh", "-c", "mkdir /tmp/a; echo $?; echo $$")
         assert result.out.splitlines()[0] == "1", result
         first, second = agent.states
         assert second["fds"] == ["seccompFd"] and second["metadata"] == "m"
-        assert second["pid"] != first["pid"] and second["state"]["pid"] == container.pid
+        assert second["pid"] != first["pid"]
+        # runtime.md, State: the pid is the container's process; crun's state of an added process has 0.
+        assert second["state"]["pid"] == container.pid or os.path.basename(RUNTIME) == "crun"
         assert second["state"]["id"] == container.name
         if not IS_PEER:  # config-linux.md, example: the state is the container's; Debian's crun says "creating".
             assert second["state"]["status"] == "running"
@@ -108,13 +111,16 @@ def test_without_an_agent_there_is_no_container(runtime, privileges):
         assert f"send seccomp state to {path}: no such file or directory" in result.err
 
 
+@pytest.mark.skipif(IS_PEER, reason="config.md: invalid values MUST generate an error; Debian's crun runs such a container, and its calls fail")
 def test_a_filter_that_asks_needs_somebody_to_ask(runtime):
     profile = asking("")
     del profile["listenerPath"]
     result = runtime.once("true", change=change(profile, True))
-    assert result.code != 0 and "listenerPath" in result.err.replace("seccomp", "listenerPath"), result
+    assert result.code != 0 and "SCMP_ACT_NOTIFY needs a listenerPath" in result.err, result
 
 
+@pytest.mark.skipif(os.path.basename(RUNTIME) == "crun", reason="config-linux.md, seccomp: 'If the SCMP_ACT_NOTIFY action is not used this "
+                                                                 "value is ignored'; crun connects all the same")
 def test_a_listener_path_without_a_question_is_ignored(runtime):
     profile = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/nobody", "listenerMetadata": "m"}
     assert runtime.once("true", change=change(profile, True)).code == 0
