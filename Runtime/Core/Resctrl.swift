@@ -14,21 +14,24 @@ struct ResctrlRecord: Hashable, Sendable {
     /// Its monitoring group, absolute, which always was; nil for none.
     let monitoring: String?
 
-    /// Makes one of its parts.
-    init(group: String, isOwn: Bool, monitoring: String?) {
-        self.group = group
-        self.isOwn = isOwn
-        self.monitoring = monitoring
+    /// Whether these are places that ``Resctrl/make(_:in:)`` names.
+    var isWellFormed: Bool {
+        let isPlace = group.hasPrefix("/") && !group.split(separator: "/").contains("..")
+        guard isPlace, let monitoring else { return isPlace }
+        let prefix = group + "/mon_groups/"
+        let name = monitoring.dropFirst(prefix.count)
+        return monitoring.hasPrefix(prefix) && !name.isEmpty && !name.contains("/") && name != ".."
     }
+}
 
-    /// Reads what `text` wrote.
+extension ResctrlRecord {
+    /// Reads its part of a state file.
     init(_ members: JSONMembers) throws {
-        group = try members.string(needed: "group")
-        isOwn = try members.bool("isOwn") ?? false
-        monitoring = try members.string("monitoring")
+        self.init(
+            group: try members.string(needed: "group"), isOwn: try members.bool("isOwn") ?? false, monitoring: try members.string("monitoring"))
     }
 
-    /// The record as it is kept.
+    /// Its part of a state file.
     var text: JSONObjectText {
         var text = JSONObjectText()
         text.add("group", group)

@@ -1,5 +1,6 @@
 import CLinux
 import CSeccomp
+import Faults
 import Linux
 import OCISpec
 
@@ -11,9 +12,15 @@ package enum SeccompSupport {
         return "\(version >> 16).\(version >> 8 & 0xFF).\(version & 0xFF)"
     }
 
-    /// The architectures whose system calls the library knows.
+    /// The architectures that a filter here can be about: the library knows their system calls, and they have this
+    /// machine's byte order.
     package static var architectures: [RuntimeSpec.Linux.SeccompArchitecture] {
-        RuntimeSpec.Linux.SeccompArchitecture.allCases.filter { SeccompCompiler.token($0) != 0 }
+        guard let context = seccomp_init(SCMP_ACT_ALLOW) else { return [] }
+        defer { seccomp_release(context) }
+        return RuntimeSpec.Linux.SeccompArchitecture.allCases.filter { architecture in
+            do throws(Fault) { try SeccompCompiler.add(architecture, to: context) } catch { return false }
+            return true
+        }
     }
 
     /// The flags that this kernel takes.

@@ -290,6 +290,9 @@ static inline int cais_seccomp_install(uint32_t flags, const void *instructions,
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
 
+// Asks whether seccomp(2) takes flags: EFAULT says yes, EINVAL no; nothing is installed.
+static inline int cais_seccomp_probe(uint32_t flags) { return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL); }
+
 // Maps the running program's segments from `file`, the same file by another mount, in the place of the old
 // mappings; pages it has written to are copied. `pagemap` is /proc/self/pagemap. For a program linked to a
 // fixed address (ENOTSUP for another) with one thread.
@@ -306,8 +309,5 @@ static inline int cais_set_executable(int file, const uint64_t *layout) {
     };
     return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
 }
-
-// Asks whether seccomp(2) takes flags: EFAULT says yes, EINVAL no; nothing is installed.
-static inline int cais_seccomp_probe(uint32_t flags) { return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL); }
 
 #endif

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from cais_testing import IS_PEER, changed
+from cais_testing import IS_PEER, RUNTIME, changed
 from seccomp_agent import SeccompAgent
 
 MKDIR, MKDIRAT, WRITE, SENDMSG, EXECVE, SETRESUID = 83, 258, 1, 46, 59, 117
@@ -38,11 +38,14 @@ def test_an_agent_answers_the_programs_calls(runtime, privileges):
         assert state["state"]["status"] == "creating" and state["state"]["pid"] == state["pid"]
         assert state["state"]["id"] == runtime.containers[-1] and os.path.isabs(state["state"]["bundle"])
         assert agent.are_connections_closed()
-        assert state["ociVersion"].startswith("1.") and state["state"]["ociVersion"].startswith("1.")
+        if not IS_PEER:  # crun says 0.2.0 to the agent, whatever the specification's version.
+            assert state["ociVersion"] == "1.3.0" and state["state"]["ociVersion"] == "1.0.2"
 
 
 @pytest.mark.parametrize("privileges", [False, True])
 def test_the_agent_is_told_at_create_and_the_process_is_the_containers(runtime, privileges):
+    if privileges and os.path.basename(RUNTIME) == "crun":
+        pytest.skip("crun loads the filter at start, and its create does not return while there is an agent")
     with SeccompAgent(runtime.directory / "agent", quota) as agent:
         container = runtime.created("sh", "-c", "mkdir /tmp/a; echo $?", change=change(asking(agent.path), privileges))
         assert [state["pid"] for state in agent.states] == [container.pid]
@@ -52,14 +55,17 @@ def test_the_agent_is_told_at_create_and_the_process_is_the_containers(runtime, 
         assert container.output() == "1\n"
 
 
-def test_an_added_process_has_an_agent_of_its_own_filter(runtime):
+@pytest.mark.parametrize("privileges", [False, True])
+def test_an_added_process_has_an_agent_of_its_own_filter(runtime, privileges):
     with SeccompAgent(runtime.directory / "agent", quota) as agent:
-        container = runtime.started("sleep", "60", change=change(asking(agent.path, listenerMetadata="m"), True))
+        container = runtime.started("sleep", "60", change=change(asking(agent.path, listenerMetadata="m"), privileges))
         result = container.exec("sh", "-c", "mkdir /tmp/a; echo $?; echo $$")
         assert result.out.splitlines()[0] == "1", result
         first, second = agent.states
         assert second["fds"] == ["seccompFd"] and second["metadata"] == "m"
-        assert second["pid"] != first["pid"] and second["state"]["pid"] == container.pid
+        assert second["pid"] != first["pid"]
+        # runtime.md, State: the pid is the container's process; crun's state of an added process has 0.
+        assert second["state"]["pid"] == container.pid or os.path.basename(RUNTIME) == "crun"
         assert second["state"]["id"] == container.name
         if not IS_PEER:  # config-linux.md, example: the state is the container's; Debian's crun says "creating".
             assert second["state"]["status"] == "running"
@@ -105,13 +111,16 @@ def test_without_an_agent_there_is_no_container(runtime, privileges):
         assert f"send seccomp state to {path}: no such file or directory" in result.err
 
 
+@pytest.mark.skipif(IS_PEER, reason="config.md: invalid values MUST generate an error; Debian's crun runs such a container, and its calls fail")
 def test_a_filter_that_asks_needs_somebody_to_ask(runtime):
     profile = asking("")
     del profile["listenerPath"]
     result = runtime.once("true", change=change(profile, True))
-    assert result.code != 0 and "listenerPath" in result.err.replace("seccomp", "listenerPath"), result
+    assert result.code != 0 and "SCMP_ACT_NOTIFY needs a listenerPath" in result.err, result
 
 
+@pytest.mark.skipif(os.path.basename(RUNTIME) == "crun", reason="config-linux.md, seccomp: 'If the SCMP_ACT_NOTIFY action is not used this "
+                                                                 "value is ignored'; crun connects all the same")
 def test_a_listener_path_without_a_question_is_ignored(runtime):
     profile = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/nobody", "listenerMetadata": "m"}
     assert runtime.once("true", change=change(profile, True)).code == 0

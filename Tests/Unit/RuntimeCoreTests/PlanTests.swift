@@ -143,7 +143,8 @@ import Testing
     @Test("a listener is a message with a descriptor beside it")
     func listener() throws {
         let ends = try UnixSocket.pair().split()
-        let (left, right) = (HandshakeSocket(descriptor: FileDescriptor(owning: ends.left)), HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)))
+        let left = HandshakeSocket(descriptor: FileDescriptor(owning: ends.left))
+        let right = HandshakeSocket(descriptor: FileDescriptor(owning: ends.right))
         try left.send(.ready)
         try HandshakeSocket.send(listener: ends.left, on: ends.left)
         #expect(try right.receive() == .ready)

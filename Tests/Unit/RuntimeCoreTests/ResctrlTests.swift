@@ -68,6 +68,14 @@ import Testing
         #expect(Resctrl.mountPoint(in: line.replacing("0:26 / ", with: "0:26 /gold ")) == nil)
         #expect(Resctrl.mountPoint(in: "22 1 8:1 / /resctrl rw - ext4 resctrl rw\n") == nil)
     }
+
+    @Test("a record that leads elsewhere is known for it")
+    func record() {
+        func isWellFormed(_ group: String, _ monitoring: String?) -> Bool { ResctrlRecord(group: group, isOwn: true, monitoring: monitoring).isWellFormed }
+        #expect(isWellFormed("/sys/fs/resctrl/a", nil) && isWellFormed("/r", "/r/mon_groups/b"))
+        #expect(!isWellFormed("r/a", nil) && !isWellFormed("/r/../etc", nil) && !isWellFormed("/r", "/etc") && !isWellFormed("/r", "/r/mon_groups/../x"))
+        #expect(!isWellFormed("/r", "/r/mon_groups/") && !isWellFormed("/r", "/r/mon_groups/.."))
+    }
 }
 
 /// A tree of ordinary files in the place of the kernel's: what is written where, and what is left.
