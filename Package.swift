@@ -143,7 +143,7 @@ let tests = [
     unitTests("Lifecycle", ["Faults"]),
     unitTests("Linux", ["CLinux"]),
     unitTests("OCISpec", ["Linux"]),
-    unitTests("RuntimeCore", ["Linux", "OCISpec", "Faults"]),
+    unitTests("RuntimeCore", ["Cgroups", "Linux", "OCISpec", "Faults"]),
     unitTests("Seccomp", ["Linux", "CLinux", "OCISpec", "Faults"]),
     unitTests("ShimCore", ["Lifecycle", "ShimProtocol", "OCISpec", "Linux", "CLinux", "Faults"]),
     unitTests("ShimProtocol", ["Lifecycle", "OCISpec", "Faults"]),
