@@ -134,11 +134,6 @@ final class CgroupDirectory: Sendable {
         return status.st_nlink != 2
     }
 
-    private func isDirectory(_ name: String) -> Bool {
-        var status = stat()
-        return fstatat(number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && CInt(bitPattern: status.st_mode) & S_IFMT == S_IFDIR
-    }
-
     /// The names of the mark on a cgroup that was made on the way to a container's: an extended
     /// attribute, since the kernel keeps it exactly as long as the cgroup. The second is for whoever
     /// has no privileges.

@@ -101,11 +101,11 @@ final class CgroupJournal {
     func note(_ directory: CgroupDirectory, _ file: String, before: String, values: [String]) {
         // It is written with one digit and read as a table that begins with it.
         if file == "memory.oom_control" { return entries.append((directory, file, [before.hasPrefix("oom_kill_disable 1") ? "1" : "0"])) }
-        let isTable = values.allSatisfy { $0.contains(" ") && $0.contains(":") }
+        let isTable = values.allSatisfy { $0.contains(" ") && ($0.contains(":") || $0.hasPrefix("default ")) }
         entries.append((directory, file, isTable ? values.map { Self.line(file, for: $0, in: before) } : [before.isEmpty ? "\n" : before]))
     }
 
-    /// The line of the same device, or one that lifts its limits.
+    /// The line of the same device, or of the default, or else one that lifts a device's limits.
     private static func line(_ file: String, for value: String, in before: String) -> String {
         let device = value.prefix { $0 != " " }
         let old = before.split(separator: "\n").first { $0.hasPrefix("\(device) ") }

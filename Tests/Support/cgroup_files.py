@@ -123,7 +123,8 @@ class Cgroup:
         return self.amount(self.read("pids", "pids.max"))
 
     # -- life -----------------------------------------------------------------------------------
-    def processes(self, controller="pids"):
+    def processes(self, controller=None):
+        controller = controller or ("pids" if version("pids") else "unified")
         return {int(pid) for pid in self.read(controller, "cgroup.procs").split()}
 
     @property
@@ -134,12 +135,13 @@ class Cgroup:
 
 
 def of(pid):
-    """The cgroup paths of a process by controller, `unified` for v2, without a leading slash."""
+    """The cgroup paths of a process by controller of the hierarchies that are mounted, `unified` for v2, without a leading slash."""
     found = {}
     for line in open(f"/proc/{pid}/cgroup"):
         _, controllers, path = line.strip().split(":", 2)
         for name in controllers.split(",") if controllers else ["unified"]:
-            found[name] = path.strip("/")
+            if name in hierarchies():
+                found[name] = path.strip("/")
     return found
 
 

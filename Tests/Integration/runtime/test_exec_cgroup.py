@@ -1,12 +1,11 @@
 """exec --cgroup: into a cgroup beneath the container's and nowhere else; and exec into a container that has divided its own."""
 
-import json
 import os
 
 import pytest
 
 import cgroup_files
-from cais_testing import IS_PEER, wait_until
+from cais_testing import IS_PEER
 from cgroup_files import Cgroup
 
 
@@ -73,19 +72,26 @@ def test_what_is_not_beneath_or_not_there_is_refused(runtime, path):
 
 @pytest.mark.parametrize("flags", [("memory:a", "pids"), ("memory:a", "memory:a"), ("nosuch:a",), ("a:b:c",), (":a",)])
 def test_nonsense_is_refused(runtime, flags):
+    if IS_PEER and flags in (("memory:a", "memory:a"), (":a",)):
+        pytest.skip("runc takes the last, and a controller without a name for none")
     container, _ = divided(runtime, "a")
     words = [word for flag in flags for word in ("--cgroup", flag)]
     assert container.exec("true", flags=words).code == 255
 
 
-@pytest.mark.skipif(not cgroup_files.only_v2(), reason="only v2 forbids processes beside divided controllers")
+DIVISIBLE = next((name for name in ("memory", "io", "hugetlb") if cgroup_files.version(name) == 2), None)
+
+
+@pytest.mark.skipif(DIVISIBLE is None, reason="needs a controller of v2")
+@pytest.mark.skipif(IS_PEER and not cgroup_files.only_v2(), reason="peers know no v2 controller beside v1")
 def test_exec_follows_init_where_the_container_divided_its_cgroup(runtime):
     """A container that gives controllers to cgroups beneath its own can have no process in that any more."""
     container, cgroup = divided(runtime, "inner")
     directory = cgroup.directory("unified")
     (directory / "inner/cgroup.procs").write_text(str(container.pid))
-    (directory / "cgroup.subtree_control").write_text("+pids")
-    assert where(container) == {"unified": "/inner"}
+    (directory / "cgroup.subtree_control").write_text(f"+{DIVISIBLE}")
+    found = where(container)
+    assert found.pop("unified") == "/inner" and set(found.values()) <= {""}
     # The one that was asked for is entered or refused, never another.
     assert container.exec("true", flags=("--cgroup", "/")).code == 255
     assert runtime("delete", "--force", container.name).code == 0
