@@ -82,6 +82,14 @@ unit: deps-build ## unit tests: no root, debug build
 integration: deps build $(TEST_IMAGES)/nginx.tar ## integration tests as root; ONLY=Tests/Integration/engine for a part
 	$(PYTEST) $(or $(ONLY),Tests/Integration) $(ARGS)
 
+# How often, and the most seconds for one race; a run that was stopped goes on where it was.
+RACES ?= 10000
+RACES_SECONDS ?= 3600
+.PHONY: races fuzz
+races: deps build ## races against the runtime, RACES=10000 times each, bounded by RACES_SECONDS each; ONE=name for one
+	CAIS_RACES=$(RACES) CAIS_RACES_SECONDS=$(RACES_SECONDS) CAIS_RACES_LEDGER=$(abspath $(SCRATCH))/races.json \
+		$(PYTEST) -s --reruns 0 $(if $(ONE),-k $(ONE)) Tests/Integration/runtime/test_races.py
+
 .PHONY: conformance test-cgroup2 bench
 conformance: deps build ## the runtime's suite on cais-runtime, then on runc
 	RUNTIME=$(CURDIR)/bin/cais-runtime $(PYTEST) Tests/Integration/runtime

@@ -88,28 +88,26 @@ final class CgroupDirectory: Sendable {
 
     /// The processes of this cgroup and of those beneath it.
     func processes() throws(Errno) -> [pid_t] {
-        var found = try processes(of: "cgroup.procs")
-        for child in try children() { found += try processes(beneath: child) }
+        var found = try processes(in: number)
+        if try hasChildren() { try CgroupTree.walk(number, enter: { (inner) throws(Errno) in found += try processes(in: inner) }) }
         return found
     }
 
     /// Whether this cgroup itself has no process.
-    func isEmpty() throws(Errno) -> Bool { try processes(of: "cgroup.procs").isEmpty }
+    func isEmpty() throws(Errno) -> Bool { try processes(in: number).isEmpty }
 
-    private func processes(beneath child: String) throws(Errno) -> [pid_t] {
-        var inner = place
-        inner.path += "/\(child)"
-        // A cgroup that went away meanwhile has no processes.
-        do { return try CgroupDirectory.open(inner).processes() } catch where error == .noEntry || error == .noDevice { return [] }
+    private func processes(in directory: CInt) throws(Errno) -> [pid_t] {
+        do throws(Errno) {
+            return CgroupDirectory.numbers(in: try Files.open("cgroup.procs", at: directory).readAll(limit: 1 << 24))
+        } catch {
+            // A cgroup that went away meanwhile has no processes; a threaded one of v2 has those of the cgroup above it.
+            if error == .noEntry || error == .noDevice || error == .notSupported { return [] }
+            throw error
+        }
     }
 
-    private func processes(of file: String) throws(Errno) -> [pid_t] {
-        try read(file, limit: 1 << 24).split(separator: "\n").compactMap { pid_t($0) }
-    }
-
-    private func children() throws(Errno) -> [String] {
-        guard try hasChildren() else { return [] }
-        return try Files.names(in: "/proc/self/fd/\(number)").filter { isDirectory($0) }
+    private static func numbers(in bytes: [UInt8]) -> [pid_t] {
+        bytes.split(separator: 0x0A).compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }
     }
 
     /// A directory's links are itself, its name above, and one `..` from each directory in it.
@@ -117,11 +115,6 @@ final class CgroupDirectory: Sendable {
         var status = stat()
         try call { fstatat(number, "", &status, AT_EMPTY_PATH) }
         return status.st_nlink != 2
-    }
-
-    private func isDirectory(_ name: String) -> Bool {
-        var status = stat()
-        return fstatat(number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && CInt(bitPattern: status.st_mode) & S_IFMT == S_IFDIR
     }
 
     /// How long ``remove()`` waits for processes that are just ending.
@@ -136,11 +129,8 @@ final class CgroupDirectory: Sendable {
             let error = Errno.current
             if error == .noEntry { return }
             guard error == .busy || error == .notEmpty else { throw error }
-            for child in try children() {
-                var inner = place
-                inner.path += "/\(child)"
-                do { try CgroupDirectory.open(inner).remove() } catch where error == .noEntry { continue }
-            }
+            // One beneath that is still busy is why this one is, and is asked again with it.
+            try CgroupTree.walk(number, leave: { (parent, name) in _ = unlinkat(parent, name, CInt(AT_REMOVEDIR)) })
             guard waited < Self.removeMillisecondsMax else { throw error }
             if rmdir(place.directory) == 0 { return }
             usleep(UInt32(pause) * 1_000)

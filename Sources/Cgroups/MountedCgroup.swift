@@ -239,22 +239,35 @@ final class MountedCgroup: CgroupManager {
     func signalAll(_ signal: CInt) throws(Fault) {
         // Since 5.14 one write kills all, those being born included.
         if signal == SIGKILL, let unified, unified.has("cgroup.kill") {
-            try doing("kill all processes", unified) { () throws(Errno) in try unified.write("cgroup.kill", "1") }
+            try doing("kill all processes", unified) { () throws(Errno) in
+                // A threaded cgroup cannot, and a container may make its own one that.
+                do throws(Errno) { try unified.write("cgroup.kill", "1") } catch { guard error == .notSupported else { throw error } }
+            }
         }
         var signalled: Set<pid_t> = []
-        for _ in 0..<Self.signalRoundsMax {
+        for round in 0..<Self.signalRoundsMax {
             let fresh = Set(try processes()).subtracting(signalled)
             if fresh.isEmpty { break }
-            // A process that is gone already is what was wanted.
-            for pid in fresh { _ = kill(pid, signal) }
+            // What is still born in the third round forks without end, and is stopped first: in v1's freezer a killed process waits.
+            if round == 2, signal == SIGKILL, let freezer = directory(of: "freezer"), freezer.place.version == .v1 {
+                // One that cannot be frozen is killed as it is.
+                try? LegacyFreezer.set(true, freezer)
+            }
+            guard let directory = processesDirectory else { break }
+            try doing("signal processes", directory) { () throws(Errno) in
+                try CgroupSignals.send(signal, to: fresh, members: { () throws(Errno) in try directory.processes() })
+            }
             signalled.formUnion(fresh)
         }
         // A frozen process of v1 dies only when it is let go.
         if signal == SIGKILL, directory(of: "freezer") != nil, try isFrozen() { try thaw() }
     }
 
+    /// The hierarchy that is asked for the processes.
+    private var processesDirectory: CgroupDirectory? { directory(of: "pids") ?? directories.first }
+
     func processes() throws(Fault) -> [pid_t] {
-        guard let directory = directory(of: "pids") ?? directories.first else { return [] }
+        guard let directory = processesDirectory else { return [] }
         return try doing("read processes", directory) { () throws(Errno) in try directory.processes() }
     }
 

@@ -136,21 +136,30 @@ def exchange(first, second):
 
 
 class Swapper:
-    """A process that swaps two names in a tight loop until it is stopped."""
+    """A process that swaps pairs of names in a tight loop until it is stopped."""
 
-    def __init__(self, first, second):
-        self.first, self.second = first, second
+    PROGRAM = """
+import ctypes, os, sys
+call = ctypes.CDLL(None).renameat2
+names = [os.fsencode(name) for name in sys.argv[1:]]
+pairs = list(zip(names[::2], names[1::2]))
+sys.stdout.write("."); sys.stdout.flush()
+while True:
+    for first, second in pairs: call(-100, first, -100, second, 2)
+"""
+
+    def __init__(self, *pairs):
+        self.names = [str(name) for pair in pairs for name in pair]
+        for pair in pairs:  # a file system that cannot do it must not make a race that cannot be lost
+            exchange(*pair)
+            exchange(*pair)
 
     def __enter__(self):
-        program = ("import ctypes,os,sys\n"
-                   "call=ctypes.CDLL(None).renameat2\n"
-                   "a,b=map(os.fsencode,sys.argv[1:])\n"
-                   "sys.stdout.write('.'); sys.stdout.flush()\n"
-                   "while True: call(-100,a,-100,b,2)\n")
-        self.process = subprocess.Popen([sys.executable, "-c", program, self.first, self.second], stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([sys.executable, "-c", self.PROGRAM, *self.names], stdout=subprocess.PIPE)
         self.process.stdout.read(1)
         return self
 
     def __exit__(self, *_):
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self.process.stdout.close()
