@@ -89,6 +89,7 @@ extension ContainerRecord {
         initProcess = try members.object("initProcess") {
             InitProcess(pid: try $0.integer(needed: "pid"), startTicks: try $0.integer(needed: "startTicks"))
         }
+        isRestored = try members.bool("isRestored")
     }
 
     /// One line of a state file, without its end.
@@ -116,6 +117,7 @@ extension ContainerRecord {
             process.add("startTicks", integer: initProcess.startTicks)
             text.add("initProcess", object: process)
         }
+        text.add("isRestored", bool: isRestored)
         return text
     }
 }

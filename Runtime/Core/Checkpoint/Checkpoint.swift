@@ -1,5 +1,6 @@
 // Checkpoint owns the writing of a running container to disk.
 import CLinux
+import Cgroups
 import Faults
 import Linux
 import OCISpec
@@ -64,6 +65,13 @@ enum Checkpoint {
             defer { free(resolved) }
             return String(cString: resolved)
         }
+    }
+}
+
+extension CgroupRecord {
+    /// The directory whose freezer stops its processes.
+    fileprivate var freezerDirectory: String? {
+        directory(of: "freezer") ?? places.first { $0.version == .v2 }?.directory
     }
 }
 

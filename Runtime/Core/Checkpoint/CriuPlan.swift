@@ -38,7 +38,7 @@ struct CriuPlan: Hashable, Sendable {
         if let parent = options.parentPath { plan.arguments += ["--prev-images-dir", parent] }
         if let server = options.pageServer { plan.arguments += ["--page-server", "--address", server.address, "--port", server.port] }
         for mount in externals.mounts { plan.arguments += ["--external", "mnt[\(mount.place)]:\(mount.destination)"] }
-        for stream in externals.streams where stream.hasPrefix("file[") { plan.arguments += ["--external", stream] }
+        for stream in Set(externals.streams).sorted() where stream.hasPrefix("file[") { plan.arguments += ["--external", stream] }
         return plan
     }
 
@@ -52,7 +52,9 @@ struct CriuPlan: Hashable, Sendable {
         plan.arguments += ["--restore-detached", "--restore-sibling", "--pidfile", pidFile]
         plan.add(isStopped, "--leave-stopped")
         for mount in externals.mounts { plan.arguments += ["--external", "mnt[\(mount.destination)]:\(mount.source)"] }
-        for (number, stream) in zip(streams, externals.streams) where !stream.isEmpty {
+        // One resource may be several streams, as after `2>&1`, and is inherited once.
+        var named: Set<String> = []
+        for (number, stream) in zip(streams, externals.streams) where !stream.isEmpty && named.insert(stream).inserted {
             plan.arguments += ["--inherit-fd", "fd[\(number)]:\(stream)"]
         }
         return plan

@@ -157,9 +157,12 @@ def test_what_a_restore_asks_for_and_takes_back_when_it_fails(runtime):
     assert given[0] == "restore" and {"--restore-detached", "--restore-sibling", "--manage-cgroups=ignore"} <= set(given), given
     assert any(word.startswith("mnt[/sys/fs/cgroup") and ":/" in word for word in after(given, "--external")), given
     assert [word.split(":")[0] for word in after(given, "--inherit-fd")] == ["fd[3]", "fd[4]", "fd[5]"], given
-    # In the container's cgroup, and with nothing of the runtime's open but the streams.
+    # In the container's cgroup, and with nothing of the runtime's open: streams, the caller's streams,
+    # the script itself and what ls reads.
     inside = (runtime.directory / "inside").read_text().splitlines()
     assert int(inside[0]) >= 1
+    numbers = {int(line.split(" -> ")[0].split()[-1]) for line in inside[1:] if " -> " in line}
+    assert numbers <= {0, 1, 2, 3, 4, 5, 6, 10}, inside
     assert runtime("state", name).code != 0
 
 
