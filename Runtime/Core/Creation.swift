@@ -63,6 +63,7 @@ package struct Creation {
         let cgroup = try CgroupChoice.make(
             plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
+        if let cgroup { try CgroupOwnership.give(cgroup.record, plan) }
         var record = makeRecord(cgroup: cgroup?.record)
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
