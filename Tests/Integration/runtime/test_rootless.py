@@ -60,10 +60,12 @@ def test_the_users_own_id_alone_needs_no_helper(user):
 
 def test_subordinate_ids_are_mapped_by_the_helpers(user):
     def change(config):
-        config["process"]["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [5]}
+        # runc 1.1 sets no groups without root, although these are mapped (config.md, user: "additionalGids
+        # specifies additional group IDs to be added to the process").
+        config["process"]["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [] if IS_PEER else [5]}
     bundle = user.bundle("sh", "-c", "id -u; id -g; id -G; cat /proc/self/setgroups; touch /tmp/made", change=change, ids=True)
     result = user("run", "--bundle", bundle.path, user.name())
-    assert (result.code, result.out.split()) == (0, ["1000", "1001", "1001", "5", "allow"]), result
+    assert (result.code, result.out.split()) == (0, ["1000", "1001", "1001", *([] if IS_PEER else ["5"]), "allow"]), result
     made = os.stat(bundle.rootfs / "tmp/made")
     assert (made.st_uid, made.st_gid) == (SUB_UIDS[0] + 999, SUB_GIDS[0] + 1000)
 
@@ -322,6 +324,7 @@ def restricted(user):
         subprocess.run(["umount", "-l", place], check=True)
 
 
+@pytest.mark.skipif(IS_PEER, reason="runc before 1.2 fails where flags are locked")
 @pytest.mark.parametrize("options", [["bind", "ro"], ["rbind", "rw"], ["bind", "nosuid", "noatime"]])
 def test_what_a_mount_forbids_stays_forbidden(user, restricted, options):
     result = user.once("sh", "-c", "grep ' /data ' /proc/self/mountinfo", change=mount(destination="/data", type="bind", source=str(restricted), options=options))
