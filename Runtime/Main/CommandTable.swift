@@ -14,7 +14,11 @@ enum CommandTable {
         version: version, grammar: .runc, section: 8,
         root: Verb<Action>(
             noun: "cais-runtime", "OCI runtime: runs containers from bundles", usage: "[OPTIONS] COMMAND",
-            details: "Creates and runs containers from OCI bundles: directories with a config.json and a root file system.",
+            details: """
+                Creates and runs containers from OCI bundles: directories with a config.json and a root file system.
+                Another user than root needs a user namespace in the configuration (spec --rootless makes one), newuidmap(1) and \
+                newgidmap(1) with entries in subuid(5) and subgid(5) to map more than the own id, and a cgroup of the own for limits.
+                """,
             flags: [
                 .string("root", value: "dir", default: StateStore.defaultRoot, candidates: .directories, "Directory that keeps the state of containers; that of another user than root is $XDG_RUNTIME_DIR/cais-runtime"),
                 .string("log", value: "file", candidates: .files, "File for log lines; standard error without it"),
