@@ -90,6 +90,11 @@ races: deps build ## races against the runtime, RACES=10000 times each, bounded 
 	CAIS_RACES=$(RACES) CAIS_RACES_SECONDS=$(RACES_SECONDS) CAIS_RACES_LEDGER=$(abspath $(SCRATCH))/races.json \
 		$(PYTEST) -s --reruns 0 $(if $(ONE),-k $(ONE)) Tests/Integration/runtime/test_races.py
 
+# Seconds for each target; TARGET=state for one of them; the same SEED tries the same inputs.
+SECONDS_EACH = $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+fuzz: deps-build ## hostile bytes for the readers of config.json, state and process, SECONDS=60 each (TARGET=, SEED=)
+	bash Tests/Fuzz/run.sh $(or $(TARGET),all) $(SECONDS_EACH) $(or $(SEED),1)
+
 .PHONY: conformance test-cgroup2 bench
 conformance: deps build ## the runtime's suite on cais-runtime, then on runc
 	RUNTIME=$(CURDIR)/bin/cais-runtime $(PYTEST) Tests/Integration/runtime
