@@ -14,7 +14,7 @@ PROGRAMS := cais-runtime cais-shim caisd cais
 BUILD_PACKAGES := libseccomp-dev libarchive-dev libnftables-dev libsqlite3-dev pkg-config
 RUN_PACKAGES := busybox-static curl ca-certificates iproute2 nftables procps
 TEST_PACKAGES := $(RUN_PACKAGES) python3-venv util-linux mmdebstrap zstd xz-utils \
-	crun runc podman conmon docker.io iptables
+	crun runc podman conmon docker.io containerd buildah uidmap iptables
 CGROUP2_PACKAGES := qemu-system-x86 kmod cpio busybox-static
 
 # ---- help -----------------------------------------------------------------------------------
