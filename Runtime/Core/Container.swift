@@ -18,6 +18,13 @@ package struct Container {
         record = try store.record(id)
     }
 
+    /// The container that was just created.
+    package init(_ created: borrowing CreatedContainer, store: StateStore, journal: Journal) {
+        self.store = store
+        self.journal = journal
+        record = created.record
+    }
+
     /// Its cgroup; nil where it has none, or none any more.
     func cgroup() throws(Fault) -> (any CgroupManager)? { try CgroupChoice.open(record.cgroup) }
 

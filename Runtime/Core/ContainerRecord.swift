@@ -5,7 +5,7 @@ import Faults
 import Linux
 import OCISpec
 
-package struct ContainerRecord: Codable, Sendable {
+package struct ContainerRecord: Sendable {
     /// The version of this format.
     static let formatVersion = 1
 
@@ -28,7 +28,7 @@ package struct ContainerRecord: Codable, Sendable {
     var initProcess: InitProcess?
 
     /// A process that no other can be mistaken for.
-    struct InitProcess: Codable, Sendable, Hashable {
+    struct InitProcess: Sendable, Hashable {
         let pid: Int32
         let startTicks: UInt64
     }
@@ -54,5 +54,52 @@ package struct ContainerRecord: Codable, Sendable {
     /// The state document that hooks read.
     func state(_ status: RuntimeStatus, pid: Int32?) -> RuntimeState {
         RuntimeState(ociVersion: ociVersion, id: id, status: status, pid: pid, bundle: bundle, annotations: annotations)
+    }
+}
+
+// MARK: - On disk
+
+extension ContainerRecord {
+    /// Reads one line of a state file.
+    init(_ members: JSONMembers) throws {
+        version = try members.integer(needed: "version")
+        id = try members.string(needed: "id")
+        ociVersion = try members.string(needed: "ociVersion")
+        bundle = try members.string(needed: "bundle")
+        rootfs = try members.string(needed: "rootfs")
+        created = try members.string(needed: "created")
+        owner = try members.string(needed: "owner")
+        annotations = try members.map("annotations")
+        cgroup = try members.object("cgroup") { try CgroupRecord($0) }
+        poststart = try members.hooks("poststart")
+        poststop = try members.hooks("poststop")
+        namespaces = try members.integer(needed: "namespaces")
+        initProcess = try members.object("initProcess") {
+            InitProcess(pid: try $0.integer(needed: "pid"), startTicks: try $0.integer(needed: "startTicks"))
+        }
+    }
+
+    /// One line of a state file, without its end.
+    var text: JSONObjectText {
+        var text = JSONObjectText()
+        text.add("version", integer: version)
+        text.add("id", id)
+        text.add("ociVersion", ociVersion)
+        text.add("bundle", bundle)
+        text.add("rootfs", rootfs)
+        text.add("created", created)
+        text.add("owner", owner)
+        text.add("annotations", map: annotations)
+        text.add("cgroup", object: cgroup?.text)
+        text.add("poststart", hooks: poststart)
+        text.add("poststop", hooks: poststop)
+        text.add("namespaces", integer: namespaces)
+        if let initProcess {
+            var process = JSONObjectText()
+            process.add("pid", integer: initProcess.pid)
+            process.add("startTicks", integer: initProcess.startTicks)
+            text.add("initProcess", object: process)
+        }
+        return text
     }
 }

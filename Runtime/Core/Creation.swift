@@ -78,7 +78,11 @@ package struct Creation {
         try store.write(record)
         if let pidFile = options.pidFile { try PIDFile.write(child.pid, to: pidFile) }
         if let pidfdSocket { try process.pass(to: pidfdSocket, as: "init") }
-        if !waits { try awaitProgram(socket) }
+        if !waits {
+            // From here on init can be found and killed, which is no failure of the creation: waiting for it tells its end.
+            try? socket.sendProceed()
+            try awaitProgram(socket)
+        }
         return CreatedContainer(record: record, initProcess: process, initPid: child.pid, notify: notify)
     }
 

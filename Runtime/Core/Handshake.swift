@@ -13,6 +13,7 @@
 //        |                                        | identity, capabilities, seccomp
 //        |<--------------------------------- ready|  or `failed`, or end of file: it died
 //        | record, pid file; create returns       | waits at the gate (StartGate.swift)
+//        |-- proceed ---------------------------->|  only for run, which has no gate
 //
 // An added process (exec) has no hooks and no gate: after `ready` the end of file says that the
 // program runs, and `failed` that it does not.
@@ -71,7 +72,12 @@ struct HandshakeSocket: ~Copyable {
         var bytes: [UInt8] = []
         while bytes.count < count {
             let missing = count - bytes.count
-            let part = try UnixSocket.receive(limit: missing, on: descriptor)
+            let part: (bytes: [UInt8], descriptors: [CInt])
+            // It is gone and had not read all that was sent to it, which is as much an end as any.
+            do throws(Errno) { part = try UnixSocket.receive(limit: missing, on: descriptor) } catch {
+                if error == .connectionReset { return nil }
+                throw error
+            }
             for stray in part.descriptors { close(stray) }
             if part.bytes.isEmpty { return nil }
             bytes += part.bytes

@@ -21,6 +21,7 @@ package enum OwnBinary {
             do throws(Errno) {
                 let copy = try Mount.copy(path, recursive: false)
                 try Mount.change(copy.rawValue, set: [.readOnly, .noSetUID])
+                if adopt(copy) { return }
                 throw execute(copy)
             } catch { throw execute(try sealedCopy(of: path)) }
         } catch { throw Fault(error, "protect own executable") }
@@ -32,6 +33,20 @@ package enum OwnBinary {
         if geteuid() == 0 { return false }
         let status = try file.status()
         return status.st_uid == 0 && status.st_mode & 0o022 == 0
+    }
+
+    /// Takes `copy` for this process's executable without starting again: its memory is mapped from there
+    /// and so is /proc/self/exe (prctl(2), PR_SET_MM_MAP). Needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE.
+    /// - Returns: whether the kernel took it; after false nothing that matters has changed.
+    private static func adopt(_ copy: borrowing FileDescriptor) -> Bool {
+        do throws(Errno) {
+            let file = try Files.open("/proc/self/fd/\(copy.rawValue)")
+            let layout = try Procfs.ownLayout()
+            let pagemap = try Files.open("/proc/self/pagemap")
+            try call { cais_map_program_from(file.rawValue, pagemap.rawValue) }
+            try call { cais_set_executable(file.rawValue, layout) }
+            return try Mount.isReadOnly(try Files.open("/proc/self/exe", flags: O_PATH))
+        } catch { return false }
     }
 
     private static func isSealed(_ path: String) -> Bool {

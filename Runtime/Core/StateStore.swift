@@ -16,6 +16,8 @@ package struct StateStore: Sendable {
 
     /// The directory of a container.
     func directory(_ id: String) -> String { "\(root)/\(id)" }
+    /// Its records, a line each.
+    private func statePath(_ id: String) -> String { "\(root)/\(id)/state.json" }
     /// Compiled system call filters, shared by all containers.
     var filterCache: String { "\(root)/\(StateStore.filterCacheName)" }
     /// The name among the containers' that is none of theirs.
@@ -38,14 +40,22 @@ package struct StateStore: Sendable {
         throw Fault(Errno.current, "make \(directory(id))")
     }
 
-    /// Writes the record; a reader or a crash sees the old one or the new one.
+    /// Adds the record as the last line of the state file, which is the one in force. A reader that
+    /// finds it without its end looks again (`record`).
     func write(_ record: ContainerRecord) throws(Fault) {
-        let bytes = try JSON.encode(record)
         // Not synced: it describes processes, none of which outlives the machine.
         try attempt("write state of \(record.id)") { () throws(Errno) in
-            try Files.replace(directory(record.id) + "/state.json", with: bytes, durable: false)
+            let file = try Files.open(statePath(record.id), flags: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o600)
+            let size = try file.status().st_size
+            do throws(Errno) { try file.writeAll(record.text.bytes + [StateStore.lineEnd]) } catch {
+                // Half a line, on a full disk, must not be the beginning of the next.
+                _ = ftruncate(file.rawValue, size)
+                throw error
+            }
         }
     }
+
+    private static let lineEnd = UInt8(ascii: "\n")
 
     /// Keeps the configuration, so that later changes in the bundle change nothing.
     func keep(configuration: [UInt8], of id: String) throws(Fault) {
@@ -70,12 +80,11 @@ package struct StateStore: Sendable {
     /// - Throws: `.notFound`, `container does not exist`, where there is none.
     package func record(_ id: String) throws(Fault) -> ContainerRecord {
         try Validation.checkID(id)
-        let bytes: [UInt8]
-        do throws(Errno) { bytes = try Files.read(directory(id) + "/state.json", limit: StateStore.recordBytesMax) } catch {
-            if error == .noEntry || error == .notDirectory { throw Fault(.notFound, "container does not exist", errno: ENOENT) }
-            throw Fault(error, "read state of \(id)")
+        let bytes = try stateBytes(id)
+        let record = try within("state of \(id)") { () throws(Fault) in
+            guard let line = StateStore.lastLine(of: bytes) else { throw Fault(.failed, "it is damaged: its last line has no end") }
+            return try JSON.members(of: line) { try ContainerRecord($0) }
         }
-        let record = try within("state of \(id)") { () throws(Fault) in try JSON.decode(ContainerRecord.self, from: bytes) }
         guard record.version == ContainerRecord.formatVersion else {
             throw Fault(.unsupported, "state of \(id) has format version \(record.version)")
         }
@@ -83,10 +92,35 @@ package struct StateStore: Sendable {
         return record
     }
 
+    /// How often a file whose last line has no end is read again: somebody may be writing just that.
+    private static let readsMax = 50
+
+    private func stateBytes(_ id: String) throws(Fault) -> [UInt8] {
+        var bytes: [UInt8] = []
+        do throws(Errno) {
+            for _ in 0..<StateStore.readsMax {
+                bytes = try Files.read(statePath(id), limit: StateStore.recordBytesMax)
+                if bytes.last == StateStore.lineEnd { break }
+                sched_yield()
+            }
+            return bytes
+        } catch {
+            if error == .noEntry || error == .notDirectory { throw Fault(.notFound, "container does not exist", errno: ENOENT) }
+            throw Fault(error, "read state of \(id)")
+        }
+    }
+
+    /// The last line; nil where it has no end.
+    static func lastLine(of bytes: [UInt8]) -> [UInt8]? {
+        guard bytes.last == lineEnd else { return nil }
+        let before = bytes.dropLast().lastIndex(of: lineEnd).map { $0 + 1 } ?? 0
+        return Array(bytes[before..<(bytes.count - 1)])
+    }
+
     /// The names that are taken, sorted.
     package func ids() throws(Fault) -> [String] {
         do throws(Errno) {
-            return try Files.names(in: root).filter { Files.exists(directory($0) + "/state.json") }.sorted()
+            return try Files.names(in: root).filter { Files.exists(statePath($0)) }.sorted()
         } catch {
             if error == .noEntry { return [] }
             throw Fault(error, "read \(root)")

@@ -97,32 +97,6 @@ package enum Cgroup {
     }
 }
 
-/// Where a cgroup is, in each hierarchy: enough to find it again without looking at the machine.
-package struct CgroupRecord: Codable, Hashable, Sendable {
-    /// Its directory in one hierarchy.
-    package struct Place: Codable, Hashable, Sendable {
-        /// The hierarchy's kind.
-        package var version: CgroupVersion
-        /// The hierarchy's controllers; a hierarchy that has only a name is `name=…`.
-        package var controllers: [String]
-        /// The mount point.
-        package var mountPoint: String
-        /// The path beneath it, without a leading slash.
-        package var path: String
-
-        /// The directory.
-        package var directory: String { "\(mountPoint)/\(path)" }
-    }
-
-    /// The directories.
-    package var places: [Place]
-
-    /// The directory that has the controller.
-    package func directory(of controller: String) -> String? {
-        places.first { $0.controllers.contains(controller) }?.directory
-    }
-}
-
 /// The two generations of cgroups(7).
 package enum CgroupVersion: String, Codable, Hashable, Sendable {
     case v1, v2

@@ -37,6 +37,21 @@ public enum Procfs {
         return ProcessStatus(state: state, startTicks: ticks, hasNotExecuted: flags & forkedWithoutExec != 0)
     }
 
+    /// Where this program's parts lie in its memory (proc(5), stat): startcode, endcode, start_data, end_data,
+    /// start_brk, startstack, arg_start, arg_end, env_start and env_end.
+    public static func ownLayout() throws(Errno) -> [UInt64] {
+        let line = try Files.open("/proc/self/stat").readAll(limit: 4_096)
+        guard let end = line.lastIndex(of: UInt8(ascii: ")")) else { throw .invalid }
+        let fields = line[(end + 1)...].split(separator: UInt8(ascii: " "))
+        guard fields.count > 48 else { throw .invalid }
+        // Fields 26, 27, 45 to 47, 28 and 48 to 51, counted as above.
+        return [23, 24, 42, 43, 44, 25, 45, 46, 47, 48].map { Procfs.number(fields[$0]) }
+    }
+
+    private static func number(_ digits: ArraySlice<UInt8>) -> UInt64 {
+        digits.reduce(0) { $0 &* 10 &+ UInt64($1 &- UInt8(ascii: "0")) }
+    }
+
     /// The words a process was started with, or its name in brackets where it has none or is gone.
     public static func commandLine(of pid: pid_t) -> String {
         // A process that has ended since is shown as one without words.

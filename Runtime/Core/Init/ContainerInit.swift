@@ -211,9 +211,11 @@ struct ContainerInit: ~Copyable {
         SignalState.reset()
         let program = try setup.prepare()
         guard let gate = settings.gate.take() else {
+            // The record names this process before anything of the container runs: a signal finds it.
+            try reportReady()
+            try waitForRuntime()
             // Whoever waits takes the end of file for the program's start.
             try runStartHooks()
-            tell(.ready)
             try setup.become(program)
         }
         try reportReady()

@@ -44,7 +44,7 @@ func run(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
     if isDetached {
         let creation = try Creation(id: id, bundle: bundle, options: options, store: settings.store, journal: settings.journal)
         var created = try creation.run(waits: false)
-        try Container(id, store: settings.store, journal: settings.journal).runPoststart()
+        try Container(created, store: settings.store, journal: settings.journal).runPoststart()
         if let notify = created.takeNotifySocket() { try notify.waitUntilReady(created.initPid, created.initProcess) }
         return 0
     }
@@ -52,7 +52,7 @@ func run(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
     let foreground = try Foreground(hasTerminal: holdsTerminal, console: &options.consoleDescriptor)
     let creation = try Creation(id: id, bundle: bundle, options: options, store: settings.store, journal: settings.journal)
     var created = try creation.run(waits: false)
-    let container = try Container(id, store: settings.store, journal: settings.journal)
+    let container = Container(created, store: settings.store, journal: settings.journal)
     var failure: Fault?
     do throws(Fault) { try container.runPoststart() } catch { failure = error }
     let status = try foreground.wait(for: created.initPid, created.initProcess, notify: created.takeNotifySocket())

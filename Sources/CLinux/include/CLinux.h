@@ -281,4 +281,21 @@ static inline int cais_seccomp_install(uint32_t flags, const void *instructions,
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
 
+// Maps the running program's segments from `file`, the same file by another mount, in the place of the old
+// mappings; pages it has written to are copied. `pagemap` is /proc/self/pagemap. For a program linked to a
+// fixed address (ENOTSUP for another) with one thread.
+int cais_map_program_from(int file, int pagemap);
+
+// prctl(2), PR_SET_MM_MAP: what /proc/self/exe is from now on. `layout` are the addresses that proc(5) calls
+// startcode, endcode, start_data, end_data, start_brk, startstack, arg_start, arg_end, env_start, env_end.
+static inline int cais_set_executable(int file, const uint64_t *layout) {
+    struct prctl_mm_map map = {
+        .start_code = layout[0], .end_code = layout[1], .start_data = layout[2], .end_data = layout[3],
+        .start_brk = layout[4], .brk = (uint64_t)(uintptr_t)sbrk(0), .start_stack = layout[5],
+        .arg_start = layout[6], .arg_end = layout[7], .env_start = layout[8], .env_end = layout[9],
+        .exe_fd = (uint32_t)file,
+    };
+    return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
+}
+
 #endif

@@ -26,7 +26,7 @@ public enum JSON {
         try read(bytes, limits, allowsNUL: false) { try RuntimeSpec.Process($0) }
     }
 
-    private static func read<T>(
+    static func read<T>(
         _ bytes: [UInt8], _ limits: JSONLimits, allowsNUL: Bool = true, _ body: (JSONReader) throws -> T
     ) throws(Fault) -> T {
         guard bytes.count <= min(limits.bytesMax, Int(UInt32.max) - 1) else {

@@ -21,30 +21,30 @@ extension JSONReader {
     }
 
     /// The member, where it is there and not null.
-    private func optional(_ name: String) -> JSONReader? {
+    func present(_ name: String) -> JSONReader? {
         guard let member = tape.member(name, of: node) else { return nil }
         let reader = JSONReader(tape: tape, node: member)
         return reader.decodeNil() ? nil : reader
     }
 
-    func string(_ name: String) throws -> String? { try optional(name)?.decode(String.self) }
-    func bool(_ name: String) throws -> Bool? { try optional(name)?.decode(Bool.self) }
-    func integer<Value: FixedWidthInteger>(_ name: String) throws -> Value? { try optional(name)?.integer(Value.self) }
-    func strings(_ name: String) throws -> [String]? { try optional(name)?.strings() }
-    func map(_ name: String) throws -> [String: String]? { try optional(name)?.map() }
-    func object<Value: JSONReadable>(_ name: String) throws -> Value? { try optional(name).map { try Value($0) } }
-    func objects<Value: JSONReadable>(_ name: String) throws -> [Value]? { try optional(name)?.list { try Value($0) } }
+    func string(_ name: String) throws -> String? { try present(name)?.decode(String.self) }
+    func bool(_ name: String) throws -> Bool? { try present(name)?.decode(Bool.self) }
+    func integer<Value: FixedWidthInteger>(_ name: String) throws -> Value? { try present(name)?.integer(Value.self) }
+    func strings(_ name: String) throws -> [String]? { try present(name)?.strings() }
+    func map(_ name: String) throws -> [String: String]? { try present(name)?.map() }
+    func object<Value: JSONReadable>(_ name: String) throws -> Value? { try present(name).map { try Value($0) } }
+    func objects<Value: JSONReadable>(_ name: String) throws -> [Value]? { try present(name)?.list { try Value($0) } }
     func word<Value: RawRepresentable & CaseIterable>(_ name: String) throws -> Value? where Value.RawValue == String {
-        try optional(name)?.word()
+        try present(name)?.word()
     }
     func words<Value: RawRepresentable & CaseIterable>(_ name: String) throws -> [Value]? where Value.RawValue == String {
-        try optional(name)?.list { try $0.word() }
+        try present(name)?.list { try $0.word() }
     }
     func integers<Value: FixedWidthInteger>(_ name: String) throws -> [Value]? {
-        try optional(name)?.list { try $0.integer(Value.self) }
+        try present(name)?.list { try $0.integer(Value.self) }
     }
     func objects<Value: JSONReadable>(byName name: String) throws -> [String: Value]? {
-        guard let object = optional(name) else { return nil }
+        guard let object = present(name) else { return nil }
         try object.checkObject()
         try object.checkNames()
         var result: [String: Value] = [:]
@@ -60,7 +60,8 @@ extension JSONReader {
         throw DecodingError.dataCorrupted(.init(codingPath: codingPath, debugDescription: "\"\(text)\" is not one of \(known)"))
     }
 
-    private func list<Value>(_ read: (JSONReader) throws -> Value) throws -> [Value] {
+    /// The elements of the array at this node.
+    func list<Value>(_ read: (JSONReader) throws -> Value) throws -> [Value] {
         var elements = try array()
         var result: [Value] = []
         result.reserveCapacity(elements.count ?? 0)

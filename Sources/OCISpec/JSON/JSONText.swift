@@ -75,4 +75,42 @@ enum JSONText {
             ]
         }
     }
+
+    /// Appends `string` in quotation marks, with what RFC 8259 wants escaped.
+    static func append(quoted string: String, to text: inout [UInt8]) {
+        var string = string
+        text.append(UInt8(ascii: "\""))
+        string.withUTF8 { bytes in
+            var from = 0
+            for at in 0..<bytes.count {
+                let byte = bytes[at]
+                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+                text += bytes[from..<at]
+                append(escaped: byte, to: &text)
+                from = at + 1
+            }
+            text += bytes[from...]
+        }
+        text.append(UInt8(ascii: "\""))
+    }
+
+    private static func append(escaped byte: UInt8, to text: inout [UInt8]) {
+        let letter: UInt8? =
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): byte
+            case 8: UInt8(ascii: "b")
+            case 9: UInt8(ascii: "t")
+            case 10: UInt8(ascii: "n")
+            case 12: UInt8(ascii: "f")
+            case 13: UInt8(ascii: "r")
+            case _: nil
+            }
+        if let letter {
+            text += [UInt8(ascii: "\\"), letter]
+        } else {
+            let digits = Array("0123456789abcdef".utf8)
+            text += "\\u00".utf8
+            text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        }
+    }
 }

@@ -126,42 +126,7 @@ final class JSONWriter {
         text += number.description.utf8
     }
 
-    func write(string: String) {
-        var string = string
-        text.append(UInt8(ascii: "\""))
-        string.withUTF8 { bytes in
-            var from = 0
-            for at in 0..<bytes.count {
-                let byte = bytes[at]
-                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-                text += bytes[from..<at]
-                escape(byte)
-                from = at + 1
-            }
-            text += bytes[from...]
-        }
-        text.append(UInt8(ascii: "\""))
-    }
-
-    private func escape(_ byte: UInt8) {
-        let letter: UInt8? =
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): byte
-            case 8: UInt8(ascii: "b")
-            case 9: UInt8(ascii: "t")
-            case 10: UInt8(ascii: "n")
-            case 12: UInt8(ascii: "f")
-            case 13: UInt8(ascii: "r")
-            case _: nil
-            }
-        if let letter {
-            text += [UInt8(ascii: "\\"), letter]
-        } else {
-            let digits = Array("0123456789abcdef".utf8)
-            text += "\\u00".utf8
-            text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-        }
-    }
+    func write(string: String) { JSONText.append(quoted: string, to: &text) }
 
     // MARK: - Places
 
