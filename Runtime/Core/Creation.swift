@@ -165,6 +165,7 @@ package struct Creation {
         for joined in plan.namespaces.joined {
             descriptors.append(
                 try attempt("open \(joined.name) namespace \(joined.path)") { () throws(Errno) in try Files.open(joined.path).release() })
+            if !plan.sysctls.isEmpty { try plan.checkSysctls(in: descriptors[descriptors.count - 1], joined) }
         }
         return descriptors
     }
