@@ -115,7 +115,7 @@ extension Container {
             while let message = try attempt("hear from the process", { () throws(Errno) in try socket.receive() }) {
                 switch message {
                 case .warning(let text): journal.write(.warning, text)
-                case .failed(let fault): throw fault
+                case .failed(let fault), .hookFailed(let fault): throw fault
                 case .ready: isReady = true
                 case .hooksDue: continue
                 }

@@ -176,11 +176,16 @@ struct ContainerInit: ~Copyable {
 
     private func runHooks() throws(Fault) {
         guard let hooks = plan.spec.hooks else { return }
-        if settings.options.hasRuntimeHooks {
+        if settings.options.hasHooks {
             tell(.hooksDue)
             try waitForRuntime()
         }
-        try Hooks.run(hooks.createContainer, "createContainer", state: settings.record.state(.creating, pid: getpid()), in: plan.bundle)
+        do throws(Fault) {
+            try Hooks.run(hooks.createContainer, "createContainer", state: settings.record.state(.creating, pid: getpid()), in: plan.bundle)
+        } catch {
+            tell(.hookFailed(error))
+            _exit(1)
+        }
     }
 
     private func enter(_ tree: borrowing RootTree) throws(Fault) {
@@ -220,10 +225,12 @@ struct ContainerInit: ~Copyable {
         }
         try reportReady()
         let starter = try attempt("wait for start") { () throws(Errno) in try StartGate.wait(at: gate) }
-        do throws(Fault) {
-            try runStartHooks()
-            try setup.become(program)
-        } catch {
+        do throws(Fault) { try runStartHooks() } catch {
+            // As below.
+            try? starter.send(.hookFailed(error))
+            _exit(1)
+        }
+        do throws(Fault) { try setup.become(program) } catch {
             // The one who started is the one to tell; if it is gone, the exit code says that it failed.
             try? starter.send(.failed(error))
             _exit(error.kind.exitCode)
