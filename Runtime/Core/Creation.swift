@@ -65,6 +65,7 @@ package struct Creation {
             plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
         var record = makeRecord(cgroup: cgroup?.record)
+        if !plan.hasOwnTree { record.rootPlace = try store.makeRootPlace(plan.id) }
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
         let notify = try makeNotifySocket(waits: waits)

@@ -74,13 +74,7 @@ struct ContainerInit: ~Copyable {
         try attempt("start session") { () throws(Errno) in try Identity.startSession() }
         umask(0)
         try nameHost()
-        var terminal: FileDescriptor?
-        if plan.hasOwnTree {
-            terminal = try buildTree()
-        } else {
-            try SysctlWriter.write(plan.sysctls, seesHost: false)
-            terminal = try makeConsole(in: try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) })
-        }
+        let terminal = try buildTree()
         if let number = terminal.rawValue { try Console.take(number) }
         try finish()
     }
@@ -141,11 +135,8 @@ struct ContainerInit: ~Copyable {
     private mutating func buildTree() throws(Fault) -> FileDescriptor? {
         let isInUserNamespace = plan.namespaces.all.contains(.user)
         let prepared = settings.prepared ?? PreparedTrees()
-        let tree = try RootTree.attach(
-            path: plan.rootPath, prepared: prepared.root,
-            propagation: plan.rootPropagation?.propagation == .private ? .private : .slave)
         var mounting = Mounting(
-            tree: tree, prepared: prepared, cgroup: settings.cgroupView, isInUserNamespace: isInUserNamespace,
+            tree: try attachTree(prepared: prepared.root), prepared: prepared, cgroup: settings.cgroupView, isInUserNamespace: isInUserNamespace,
             namespaces: plan.namespaces.all)
         try mounting.mountAll(plan.mounts)
         for note in mounting.notes { tell(.warning(note)) }
@@ -153,13 +144,20 @@ struct ContainerInit: ~Copyable {
         let terminal = try makeConsole(in: mounting.tree.root)
         if plan.devices != nil, let number = terminal.rawValue { try Console.bind(number, in: mounting.tree) }
         try makeWorkingDirectory(in: mounting.tree)
-        try SysctlWriter.write(plan.sysctls, seesHost: true)
+        try SysctlWriter.write(plan.sysctls, seesHost: plan.namespaces.path(of: .mount) == nil)
         try runHooks()
         try mounting.finish()
         try Masks.protect(plan.readOnlyPaths, in: mounting.tree)
         try Masks.hide(plan.maskedPaths, in: mounting.tree)
         try enter(mounting.tree)
         return terminal
+    }
+
+    private func attachTree(prepared: CInt?) throws(Fault) -> RootTree {
+        if let place = settings.record.rootPlace { return try RootTree.attach(path: plan.rootPath, at: place) }
+        return try RootTree.attach(
+            path: plan.rootPath, prepared: prepared,
+            propagation: plan.rootPropagation?.propagation == .private ? .private : .slave)
     }
 
     private func makeConsole(in root: borrowing FileDescriptor) throws(Fault) -> FileDescriptor? {
@@ -192,7 +190,10 @@ struct ContainerInit: ~Copyable {
         if plan.isRootReadOnly {
             try attempt("make root read-only") { () throws(Errno) in try Mount.change(tree.root.rawValue, set: .readOnly) }
         }
-        if settings.options.noPivot {
+        if !plan.hasOwnTree {
+            // Others have their root in this mount namespace.
+            try tree.becomeRoot()
+        } else if settings.options.noPivot {
             try RootChange.withoutPivot(into: tree)
         } else {
             try RootChange.pivot(into: tree)
