@@ -44,12 +44,15 @@ enum Execution {
     /// Becomes the program; returns only why it could not.
     static func become(_ path: String, arguments: [String], environment: [String]) -> Errno {
         // Freed by nobody: either the memory is replaced or the process ends.
-        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
-        var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) }
-        argv.append(nil)
-        envp.append(nil)
-        _ = execve(path, argv, envp)
+        _ = execve(path, vector(arguments), vector(environment))
         return Errno.current
+    }
+
+    private static func vector(_ words: [String]) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
+        let vector = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: words.count + 1)
+        for (index, word) in words.enumerated() { vector[index] = strdup(word) }
+        vector[words.count] = nil
+        return vector
     }
 }
 

@@ -33,9 +33,7 @@ enum Devices {
     private static func make(
         _ device: PlannedDevice, name: String, in parent: borrowing FileDescriptor, prepared: inout PreparedTrees
     ) throws(Fault) {
-        if let number = prepared.devices.removeValue(forKey: device.path) {
-            return try bind(FileDescriptor(owning: number), name: name, in: parent)
-        }
+        if let copy = prepared.take(.device(device.path)) { return try bind(copy, name: name, in: parent) }
         let directory = parent.rawValue
         let number = cais_makedev(device.major, device.minor)
         do throws(Errno) {

@@ -53,7 +53,7 @@ struct Mounting: ~Copyable {
     }
 
     private mutating func bindTree(_ path: String, recursive: Bool, _ mount: PlannedMount, index: Int) throws(Fault) -> FileDescriptor {
-        if let number = prepared.mounts.removeValue(forKey: index) { return FileDescriptor(owning: number) }
+        if let copy = prepared.take(.mount(index)) { return copy }
         let copy = try PreparedTrees.copy(path, recursive: recursive)
         notes += try Mounting.apply(mount, to: copy)
         return copy
@@ -164,7 +164,7 @@ struct Mounting: ~Copyable {
     }
 
     private mutating func cgroupTree(_ path: String, _ mount: PlannedMount) throws(Fault) -> FileDescriptor {
-        if let number = prepared.cgroups.removeValue(forKey: path) { return FileDescriptor(owning: number) }
+        if let copy = prepared.take(.cgroup(path)) { return copy }
         let copy = try attempt("open \(path)") { () throws(Errno) in try Mount.copy(path, recursive: false) }
         notes += try Mounting.apply(mount, to: copy)
         return copy

@@ -8,19 +8,35 @@ import OCISpec
 
 /// Descriptors of detached trees. Mounts are indexed as the plan's.
 struct PreparedTrees: Sendable {
+    /// What a copy is for.
+    enum Use: Equatable, Sendable {
+        /// The mount at this index of the plan.
+        case mount(Int)
+        /// The device at this path of the host.
+        case device(String)
+        /// The cgroup directory at this path.
+        case cgroup(String)
+    }
+
     var root: CInt?
-    var mounts: [Int: CInt] = [:]
-    /// By the device's path on the host.
-    var devices: [String: CInt] = [:]
-    /// By the name of the hierarchy's directory.
-    var cgroups: [String: CInt] = [:]
+    /// A list: there are few, mostly none, and the first use of each type of dictionary costs more than all looking-up.
+    private var copies: [(use: Use, number: CInt)] = []
     /// What to warn of.
     var notes: [String] = []
 
     /// Closes what is left, in the process that does not use it.
     consuming func closeAll() {
         if let root { close(root) }
-        for number in Array(mounts.values) + Array(devices.values) + Array(cgroups.values) { close(number) }
+        for copy in copies { close(copy.number) }
+    }
+
+    /// Gives a copy away, where there is one.
+    mutating func take(_ use: Use) -> FileDescriptor? {
+        for (index, copy) in copies.enumerated() where copy.use == use {
+            copies.remove(at: index)
+            return FileDescriptor(owning: copy.number)
+        }
+        return nil
     }
 
     /// Makes all that the plan has to have made beforehand: nearly nothing without a user namespace.
@@ -36,28 +52,30 @@ struct PreparedTrees: Sendable {
         for (index, mount) in plan.mounts.enumerated() {
             guard case .bind(let path, let recursive) = mount.source else { continue }
             guard isInUserNamespace || mount.sharesWithHost || mount.idMapping != nil else { continue }
-            trees.mounts[index] = try within("mounts[\(index)]: \(mount.name)") { () throws(Fault) in
+            let number = try within("mounts[\(index)]: \(mount.name)") { () throws(Fault) in
                 let copy = try copy(path, recursive: recursive)
                 if isInUserNamespace { try separate(copy, path) }
                 trees.notes += try Mounting.apply(mount, to: copy)
                 return copy.release()
             }
+            trees.copies.append((.mount(index), number))
         }
         guard isInUserNamespace else { return trees }
         for device in plan.devices?.devices ?? [] where device.kind != .fifo {
             // One that the host lacks is left for mknod(2) to report.
             guard let copy = try? Mount.copy(device.path, recursive: false) else { continue }
             try separate(copy, device.path)
-            trees.devices[device.path] = copy.release()
+            trees.copies.append((.device(device.path), copy.release()))
         }
         for mount in plan.mounts where mount.source == .cgroup {
             for path in view?.paths ?? [] {
-                trees.cgroups[path] = try within(mount.name) { () throws(Fault) in
+                let number = try within(mount.name) { () throws(Fault) in
                     let copy = try copy(path, recursive: false)
                     try separate(copy, path)
                     trees.notes += try Mounting.apply(mount, to: copy)
                     return copy.release()
                 }
+                trees.copies.append((.cgroup(path), number))
             }
         }
         return trees

@@ -113,12 +113,33 @@ enum MountPlan {
     /// An absolute path without `.`, `..`, doubled or trailing slashes; a relative one counts from `/`.
     static func clean(_ path: String) throws(Fault) -> String {
         guard !path.utf8.contains(0) else { throw Fault(.invalidArgument, "path with a NUL byte") }
+        if isClean(path) { return path }
         var parts: [Substring] = []
         for part in path.split(separator: "/") where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }
         }
         guard !parts.isEmpty else { throw Fault(.invalidArgument, "mount destination \"\(path)\" is the root itself") }
         return "/" + parts.joined(separator: "/")
+    }
+
+    /// Whether a path is as `clean` would leave it: most are, and taking one apart is the dear way to find out.
+    private static func isClean(_ path: String) -> Bool {
+        let slash = UInt8(ascii: "/")
+        let dot = UInt8(ascii: ".")
+        // Whether a part begins with the next byte.
+        var begins = false
+        var first = true
+        for byte in path.utf8 {
+            if first {
+                guard byte == slash else { return false }
+                (first, begins) = (false, true)
+                continue
+            }
+            // Empty parts, and parts that begin with a dot, are looked at closely.
+            if begins && (byte == slash || byte == dot) { return false }
+            begins = byte == slash
+        }
+        return !first && !begins
     }
 
     /// Files of /proc that may be covered: each tells about the machine and none is written by the runtime.
