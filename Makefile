@@ -14,7 +14,7 @@ PROGRAMS := cais-runtime cais-shim caisd cais
 BUILD_PACKAGES := libseccomp-dev libarchive-dev libnftables-dev libsqlite3-dev pkg-config
 RUN_PACKAGES := busybox-static curl ca-certificates iproute2 nftables procps
 TEST_PACKAGES := $(RUN_PACKAGES) python3-venv util-linux mmdebstrap zstd xz-utils \
-	crun runc podman conmon docker.io iptables
+	crun runc podman conmon docker.io containerd buildah uidmap iptables criu zsh fish man-db groff
 CGROUP2_PACKAGES := qemu-system-x86 kmod cpio busybox-static
 
 # ---- help -----------------------------------------------------------------------------------
@@ -89,6 +89,11 @@ RACES_SECONDS ?= 3600
 races: deps build ## races against the runtime, RACES=10000 times each, bounded by RACES_SECONDS each; ONE=name for one
 	CAIS_RACES=$(RACES) CAIS_RACES_SECONDS=$(RACES_SECONDS) CAIS_RACES_LEDGER=$(abspath $(SCRATCH))/races.json \
 		$(PYTEST) -s --reruns 0 $(if $(ONE),-k $(ONE)) Tests/Integration/runtime/test_races.py
+
+# Seconds for each target; TARGET=state for one of them; the same SEED tries the same inputs.
+SECONDS_EACH = $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+fuzz: deps-build ## hostile bytes for the readers of config.json, state and process, SECONDS=60 each (TARGET=, SEED=)
+	bash Tests/Fuzz/run.sh $(or $(TARGET),all) $(SECONDS_EACH) $(or $(SEED),1)
 
 .PHONY: conformance test-cgroup1 test-cgroup2 bench
 conformance: deps build ## the runtime's suite on cais-runtime, then on runc

@@ -97,11 +97,12 @@ let pure = [
 let kernel = [
     library("Linux", "Sources/Linux", ["CLinux"]),
     library("Cgroups", "Sources/Cgroups", ["Linux", "CLinux", "OCISpec", "Faults"]),
+    library("Netlink", "Sources/Netlink", ["Linux", "CLinux", "Faults"]),
     library("Seccomp", "Sources/Seccomp", ["CSeccomp", "Linux", "CLinux", "OCISpec", "Faults"]),
 ]
 
 let runtime = [
-    library("RuntimeCore", "Runtime/Core", ["Cgroups", "Seccomp", "Linux", "CLinux", "OCISpec", "Faults"]),
+    library("RuntimeCore", "Runtime/Core", ["Cgroups", "Netlink", "Seccomp", "Linux", "CLinux", "OCISpec", "Faults"]),
     program("cais-runtime", "Runtime/Main", ["RuntimeCore", "Cgroups", "Linux", "CLinux", "OCISpec", "Flags", "Faults"], linker: runtimeProgram),
 ]
 
@@ -119,7 +120,6 @@ let cli = [
 let daemon: [Target] = [
     .systemLibrary(name: "CArchive", path: "Sources/CArchive"),
     .systemLibrary(name: "CNftables", path: "Sources/CNftables"),
-    library("Netlink", "Sources/Netlink", ["Linux", "CLinux", "Faults"]),
     library("Nftables", "Sources/Nftables", ["CNftables", "Faults"]),
     library("Archive", "Sources/Archive", ["CArchive", "Linux", "CLinux", "OCISpec", "Faults", crypto]),
     library("EngineStore", "Daemon/Store", ["OCISpec", "Faults", grdb]),
@@ -142,6 +142,7 @@ let tests = [
     unitTests("Flags"),
     unitTests("Lifecycle", ["Faults"]),
     unitTests("Linux", ["CLinux"]),
+    unitTests("Netlink"),
     unitTests("OCISpec", ["Linux"]),
     unitTests("RuntimeCore", ["Cgroups", "Linux", "OCISpec", "Faults"]),
     unitTests("Seccomp", ["Linux", "CLinux", "OCISpec", "Faults"]),
@@ -156,7 +157,6 @@ let daemonTests: [Target] = [
     unitTests("EngineServer", ["EngineAPI", "Faults", "Linux", "CLinux"] + nio),
     unitTests("EngineStore"),
     unitTests("Images", ["Archive", "OCISpec", "Faults"]),
-    unitTests("Netlink"),
     unitTests("Networks", ["Netlink", "Nftables", "EngineStore", "EngineEvents", "EngineAPI", "Linux", "CLinux", "OCISpec", "Faults"]),
     unitTests("Nftables"),
     unitTests("Snapshots", ["Archive", "CLinux", "Linux", "OCISpec", "Faults"]),

@@ -35,7 +35,7 @@ extension Container {
         switch live.status {
         case .created, .running: break
         case .paused where request.options.toleratesPaused: break
-        case .paused: throw Fault(.conflict, "cannot exec in a paused container")
+        case .paused: throw Fault(.conflict, "cannot exec in a paused container (--ignore-paused does it all the same)")
         case .creating, .stopped: throw Fault(.conflict, "cannot exec in a stopped container")
         }
         try Validation.check(request.process)
@@ -52,6 +52,8 @@ extension Container {
         let filter = try configuration.linux?.seccomp.map { profile throws(Fault) in
             try SeccompFilter.compile(profile, cacheDirectory: store.filterCache)
         }
+        // Where the mount namespace is not the container's alone, its root is init's and not the namespace's.
+        let root = try record.rootPlace == nil ? nil : attempt("open root") { () throws(Errno) in try live.openRoot().release() }
         // Before the clone, since that may put the process into its cgroup already.
         try Scheduling.keep(to: request.process.execCPUAffinity?.initial, "initial")
         let isStaged = kinds.contains(.user) && geteuid() != 0
@@ -63,7 +65,7 @@ extension Container {
             close(ends.left)
             let added = AddedInit(
                 process: request.process, options: request.options, id: record.id, kinds: kinds, isStaged: isStaged,
-                scoreWarning: scoreWarning, live: live, entrance: entrance,
+                scoreWarning: scoreWarning, live: live, root: root, entrance: entrance,
                 filter: filter, consoleSocket: console, personality: configuration.linux?.personality,
                 memoryPolicy: memoryPolicy,
                 socket: HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)))
@@ -71,8 +73,10 @@ extension Container {
         }
         close(ends.right)
         if let console { close(console) }
+        if let root { close(root) }
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: ends.left))
-        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, isStaged: isStaged, pidfdSocket: pidfdSocket)
+        return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, isStaged: isStaged,
+            profile: configuration.linux?.seccomp, pidfdSocket: pidfdSocket)
     }
 
     private func cloneDirectly(
@@ -109,18 +113,22 @@ extension Container {
     }
 
     private func settle(
-        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest, isStaged: Bool,
+        _ added: consuming AddedProcess, socket: borrowing HandshakeSocket, request: ExecRequest, isStaged: Bool, profile: RuntimeSpec.Linux.Seccomp?,
         pidfdSocket: borrowing FileDescriptor?
     ) throws(Fault) -> AddedProcess {
         do throws(Fault) {
             if let score = request.process.oomScoreAdj, !isStaged { OOMScore.set(score, of: added.pid, journal: journal) }
+            if let resctrl = record.resctrl { try Resctrl.join(resctrl, added.pid) }
             try attempt("let the process go on") { () throws(Errno) in try socket.sendProceed() }
             var isReady = false
             while let message = try attempt("hear from the process", { () throws(Errno) in try socket.receive() }) {
                 switch message {
                 case .warning(let text): journal.write(.warning, text)
-                case .failed(let fault): throw fault
+                case .failed(let fault), .hookFailed(let fault): throw fault
                 case .ready: isReady = true
+                case .listener(let number):
+                    let listener = FileDescriptor(owning: number)
+                    try SeccompAgent.tell(profile, listener: listener, pid: added.pid, state: record.state(status, pid: record.initProcess?.pid))
                 case .hooksDue: continue
                 }
             }

@@ -26,17 +26,14 @@ enum CgroupChoice {
     /// Makes the cgroup of a configuration with its limits. Without the right to (rootless) there
     /// is none, which is tolerated when no limits were asked for, and said when a place was.
     static func make(_ spec: RuntimeSpec, id: String, tolerance: CgroupTolerance, journal: Journal) throws(Fault) -> (any CgroupManager)? {
-        var wanted = spec.linux?.cgroupsPath
-        // What a user may have been given is beneath the user's own cgroup.
-        if (wanted ?? "").isEmpty && geteuid() != 0 { wanted = "cais/\(id)" }
-        let path = try CgroupPath(parsing: wanted, id: id)
+        let wanted = spec.linux?.cgroupsPath ?? ""
         let layout = try CgroupLayout.detect()
         let manager: any CgroupManager
-        do throws(Fault) { manager = try Cgroup.create(path: path, layout: layout) } catch {
+        do throws(Fault) { manager = try make(wanted, id: id, layout: layout) } catch {
             guard error.kind == .forbidden || error.kind == .unsupported, tolerance.holds else { throw error }
             if let resources = spec.linux?.resources { try Cgroup.checkNeedsNone(resources, because: error) }
             // Engines take a runtime's first line for its error: what nobody asked for is not missed.
-            journal.write(wanted == spec.linux?.cgroupsPath ? .warning : .debug, "no cgroup: \(error)")
+            journal.write(wanted.isEmpty ? .debug : .warning, "no cgroup: \(error)")
             return nil
         }
         do throws(Fault) {
@@ -46,6 +43,19 @@ enum CgroupChoice {
         } catch {
             do throws(Fault) { try manager.remove() } catch { journal.write(.warning, "undo: \(error)") }
             throw error
+        }
+    }
+
+    /// At the place that is wanted, or else at one of our own: what a user may have been given is
+    /// beneath the user's own cgroup.
+    private static func make(_ wanted: String, id: String, layout: CgroupLayout) throws(Fault) -> any CgroupManager {
+        func beneathOwn() throws(Fault) -> any CgroupManager {
+            try Cgroup.create(path: try CgroupPath(parsing: "cais/\(id)", id: id), layout: layout)
+        }
+        if wanted.isEmpty && geteuid() != 0 { return try beneathOwn() }
+        do throws(Fault) { return try Cgroup.create(path: try CgroupPath(parsing: wanted, id: id), layout: layout) } catch {
+            guard wanted.isEmpty, error.kind == .forbidden, Privileges.isNested else { throw error }
+            return try beneathOwn()
         }
     }
 

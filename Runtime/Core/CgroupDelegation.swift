@@ -25,8 +25,10 @@ enum CgroupDelegation {
         return nil
     }
 
+    /// Gives the cgroup where the rules say so; needs CAP_CHOWN over it.
     static func apply(_ plan: ContainerPlan, to cgroup: (any CgroupManager)?) throws(Fault) {
-        guard let cgroup, let owner = owner(plan.spec, plan.namespaces) else { return }
+        // What is the caller's is the container's root's already, without root.
+        guard let cgroup, let owner = owner(plan.spec, plan.namespaces), owner != geteuid() else { return }
         try cgroup.delegate(to: owner)
     }
 }

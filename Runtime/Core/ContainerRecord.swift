@@ -19,6 +19,8 @@ package struct ContainerRecord: Sendable {
     package let annotations: [String: String]?
     /// Where its cgroup is; nil where it has none.
     let cgroup: CgroupRecord?
+    /// Where its class of cache and memory bandwidth is; nil where it has none.
+    let resctrl: ResctrlRecord?
     /// The two kinds of hooks that run after create.
     let poststart: [RuntimeSpec.Hook]?
     let poststop: [RuntimeSpec.Hook]?
@@ -26,8 +28,12 @@ package struct ContainerRecord: Sendable {
     let namespaces: UInt32
     /// True where the end of init does not end the others: it has no pid namespace of its own.
     let sharesPids: Bool?
+    /// Where its file tree is attached, in a mount namespace that others use too; nil where it has one of its own.
+    var rootPlace: String?
     /// Init; nil until it is ready and the container so created.
     var initProcess: InitProcess?
+    /// Whether it came from images: init has executed nothing then and runs all the same.
+    var isRestored: Bool?
 
     /// A process that no other can be mistaken for.
     struct InitProcess: Sendable, Hashable {
@@ -42,7 +48,7 @@ package struct ContainerRecord: Sendable {
         guard let now = try? Procfs.status(of: initProcess.pid) /* no such process is the answer */ else { return .stopped }
         if now.hasEnded || now.startTicks != initProcess.startTicks { return .stopped }
         if isFrozen() { return .paused }
-        return now.hasNotExecuted ? .created : .running
+        return now.hasNotExecuted && isRestored != true ? .created : .running
     }
 
     /// The pid for the state document: none once it has ended.
@@ -73,13 +79,17 @@ extension ContainerRecord {
         owner = try members.string(needed: "owner")
         annotations = try members.map("annotations")
         cgroup = try members.object("cgroup") { try CgroupRecord($0) }
+        resctrl = try members.object("resctrl") { try ResctrlRecord($0) }
         poststart = try members.hooks("poststart")
         poststop = try members.hooks("poststop")
         namespaces = try members.integer(needed: "namespaces")
         sharesPids = try members.bool("sharesPids")
+        rootPlace = try members.string("rootPlace")
+        isRestored = try members.bool("isRestored")
         initProcess = try members.object("initProcess") {
             InitProcess(pid: try $0.integer(needed: "pid"), startTicks: try $0.integer(needed: "startTicks"))
         }
+        isRestored = try members.bool("isRestored")
     }
 
     /// One line of a state file, without its end.
@@ -94,16 +104,20 @@ extension ContainerRecord {
         text.add("owner", owner)
         text.add("annotations", map: annotations)
         text.add("cgroup", object: cgroup?.text)
+        text.add("resctrl", object: resctrl?.text)
         text.add("poststart", hooks: poststart)
         text.add("poststop", hooks: poststop)
         text.add("namespaces", integer: namespaces)
         text.add("sharesPids", bool: sharesPids)
+        text.add("rootPlace", rootPlace)
+        text.add("isRestored", bool: isRestored)
         if let initProcess {
             var process = JSONObjectText()
             process.add("pid", integer: initProcess.pid)
             process.add("startTicks", integer: initProcess.startTicks)
             text.add("initProcess", object: process)
         }
+        text.add("isRestored", bool: isRestored)
         return text
     }
 }

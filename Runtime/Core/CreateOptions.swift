@@ -23,13 +23,15 @@ package struct CreateOptions: Sendable {
     /// Whether failing to use cgroups is only a warning (rootless).
     package var cgroupTolerance = CgroupTolerance.never
 
+    /// exec: a user, and maybe a group after a colon, by names of the container's own.
+    package var userName: String?
     /// exec: whether a paused container is entered all the same.
     package var toleratesPaused = false
     /// exec: the cgroups beneath the container's that are entered, as `path` or `controller:path`.
     package var cgroups: [String] = []
 
-    /// Filled in on the way: whether there are hooks to run in the runtime's namespaces.
-    var hasRuntimeHooks = false
+    /// Filled in on the way: whether there are hooks to run before the program.
+    var hasHooks = false
 
     /// The defaults.
     package init() {}

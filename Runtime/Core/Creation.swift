@@ -20,11 +20,11 @@ package struct CreatedContainer: ~Copyable {
 }
 
 package struct Creation {
-    private let store: StateStore
-    private let journal: Journal
-    private let plan: ContainerPlan
-    private let configuration: [UInt8]
-    private var options: CreateOptions
+    let store: StateStore
+    let journal: Journal
+    let plan: ContainerPlan
+    let configuration: [UInt8]
+    private(set) var options: CreateOptions
 
     /// Decides everything that can be decided without doing anything.
     package init(id: String, bundle: Bundle, options: CreateOptions, store: StateStore, journal: Journal) throws(Fault) {
@@ -37,7 +37,8 @@ package struct Creation {
         if options.notifyAddress != nil { NotifySocket.add(to: &spec, directory: store.notifyDirectory(id)) }
         plan = try ContainerPlan.make(id: id, spec: spec, bundle: bundle.path)
         let hooks = bundle.spec.hooks
-        self.options.hasRuntimeHooks = !(hooks?.prestart ?? []).isEmpty || !(hooks?.createRuntime ?? []).isEmpty
+        let lists = [hooks?.prestart, hooks?.createRuntime, hooks?.createContainer, hooks?.startContainer]
+        self.options.hasHooks = lists.contains { !($0 ?? []).isEmpty }
         try self.options.checkConsole(hasTerminal: plan.spec.process?.terminal ?? false)
     }
 
@@ -65,7 +66,11 @@ package struct Creation {
             plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
         try CgroupDelegation.apply(plan, to: cgroup)
-        var record = makeRecord(cgroup: cgroup?.record)
+        let resctrl = try plan.resctrl.map { plan throws(Fault) in try Resctrl.make(plan, in: try Resctrl.mountPoint()) }
+        undo.resctrl = resctrl
+        var record = makeRecord(cgroup: cgroup?.record, resctrl: resctrl)
+        if !plan.hasOwnTree { record.rootPlace = try store.makeRootPlace(plan.id) }
+        journal.write(.debug, "cgroup of \(plan.id): \(cgroup?.record.places.map(\.directory).joined(separator: " ") ?? "none")")
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
         let notify = try makeNotifySocket(waits: waits)
@@ -73,9 +78,12 @@ package struct Creation {
         let child = try clone(waits: waits, entrance: try cgroup?.entrance(), record: record, undo: &undo, lock: lock)
         let process = Pidfd(owning: child.pidfd)
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: child.socket))
-        try setUpFromOutside(child.pid, socket: socket)
-        try converse(socket, record: record, child: child.pid)
+        try setUpFromOutside(child.pid, socket: socket, undo: &undo)
+        try converse(socket, record: record, child: child.pid, undo: &undo)
+        // From here on it is a container, whose end its hooks hear of.
+        undo.record = record
         let status = try attempt("look at init") { () throws(Errno) in try Procfs.status(of: child.pid) }
+        journal.write(.debug, "init of \(plan.id) is ready: process \(child.pid)")
         record.initProcess = .init(pid: child.pid, startTicks: status.startTicks)
         try store.write(record)
         if let pidFile = options.pidFile { try PIDFile.write(child.pid, to: pidFile) }
@@ -97,10 +105,10 @@ package struct Creation {
         return waits ? nil : try NotifySocket(in: directory, managerAddress: address)
     }
 
-    private func makeRecord(cgroup: CgroupRecord?) -> ContainerRecord {
+    func makeRecord(cgroup: CgroupRecord?, resctrl: ResctrlRecord?) -> ContainerRecord {
         ContainerRecord(
             id: plan.id, ociVersion: plan.spec.ociVersion, bundle: plan.bundle, rootfs: plan.rootPath, created: Clock.timestamp(),
-            owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup,
+            owner: geteuid() == 0 ? "" : String(geteuid()), annotations: plan.spec.annotations, cgroup: cgroup, resctrl: resctrl,
             poststart: plan.spec.hooks?.poststart, poststop: plan.spec.hooks?.poststop, namespaces: plan.namespaces.all.rawValue,
             sharesPids: plan.namespaces.created.contains(.pid) ? nil : true, initProcess: nil)
     }
@@ -157,6 +165,7 @@ package struct Creation {
         for joined in plan.namespaces.joined {
             descriptors.append(
                 try attempt("open \(joined.name) namespace \(joined.path)") { () throws(Errno) in try Files.open(joined.path).release() })
+            if !plan.sysctls.isEmpty { try plan.checkSysctls(in: descriptors[descriptors.count - 1], joined) }
         }
         return descriptors
     }
@@ -178,28 +187,41 @@ package struct Creation {
     }
 
     /// What the runtime has the right to do for init, and init in a user namespace has not.
-    private func setUpFromOutside(_ pid: pid_t, socket: borrowing HandshakeSocket) throws(Fault) {
+    private func setUpFromOutside(_ pid: pid_t, socket: borrowing HandshakeSocket, undo: inout Undo) throws(Fault) {
         let isUnprivileged = plan.namespaces.all.contains(.user) && geteuid() != 0
         // Else init, or the stage before it, does that for itself.
         if let score = plan.spec.process?.oomScoreAdj, !isUnprivileged { OOMScore.set(score, of: pid, journal: journal) }
-        guard plan.namespaces.created.contains(.user) else { return }
-        try within("map ids of the user namespace") { () throws(Fault) in
-            try IDMaps.write(uid: plan.namespaces.uidMap, gid: plan.namespaces.gidMap, of: pid)
-            try attempt("let init go on") { () throws(Errno) in try socket.sendProceed() }
+        if plan.namespaces.created.contains(.user) {
+            try within("map ids of the user namespace") { () throws(Fault) in
+                try IDMaps.write(uid: plan.namespaces.uidMap, gid: plan.namespaces.gidMap, of: pid)
+            }
         }
+        if !plan.netDevices.isEmpty {
+            let move = try NetDeviceMove(into: plan.namespaces.path(of: .network) ?? "/proc/\(pid)/ns/net")
+            undo.netDevices = move
+            for device in plan.netDevices { try move.move(device) }
+        }
+        if let resctrl = undo.resctrl { try Resctrl.join(resctrl, pid) }
+        if plan.waitsForRuntime { try attempt("let init begin") { () throws(Errno) in try socket.sendProceed() } }
     }
 
     /// Until init is ready.
-    private func converse(_ socket: borrowing HandshakeSocket, record: ContainerRecord, child: pid_t) throws(Fault) {
+    private func converse(
+        _ socket: borrowing HandshakeSocket, record: ContainerRecord, child: pid_t, undo: inout Undo
+    ) throws(Fault) {
         while true {
             guard let message = try attempt("hear from init", { () throws(Errno) in try socket.receive() }) else {
                 throw Fault(.failed, "container init ended without a word: \(Creation.describe(Hooks.reap(child)))")
             }
             switch message {
             case .warning(let text): journal.write(.warning, text)
-            case .failed(let fault): throw fault
+            case .failed(let fault), .hookFailed(let fault): throw fault
             case .ready: return
+            case .listener(let number):
+                let listener = FileDescriptor(owning: number)
+                try SeccompAgent.tell(plan.spec.linux?.seccomp, listener: listener, pid: child, state: record.state(.creating, pid: child))
             case .hooksDue:
+                undo.record = record
                 let state = record.state(.creating, pid: child)
                 try Hooks.run(plan.spec.hooks?.prestart, "prestart", state: state, in: plan.bundle)
                 try Hooks.run(plan.spec.hooks?.createRuntime, "createRuntime", state: state, in: plan.bundle)
@@ -213,7 +235,8 @@ package struct Creation {
         while let message = try attempt("hear from init", { () throws(Errno) in try socket.receive() }) {
             switch message {
             case .warning(let text): journal.write(.warning, text)
-            case .failed(let fault): throw fault
+            case .failed(let fault), .hookFailed(let fault): throw fault
+            case .listener(let number): close(number)
             case .ready, .hooksDue: continue
             }
         }
@@ -232,7 +255,13 @@ struct Undo {
     let store: StateStore
     let id: String
     var cgroup: (any CgroupManager)?
+    var resctrl: ResctrlRecord?
     var child: pid_t?
+    /// What was moved into the child's network namespace.
+    var netDevices: NetDeviceMove?
+    /// Set when its hooks have begun, or it was complete: then those for its end are run too
+    /// (runtime.md, lifecycle: a hook that fails leads to the steps of delete).
+    var record: ContainerRecord?
 
     init(store: StateStore, id: String) {
         self.store = store
@@ -241,16 +270,20 @@ struct Undo {
 
     /// Never stops at a failure: what cannot be taken away is said, and the rest goes on.
     func run(journal: Journal) {
+        netDevices?.giveBack(journal: journal)
         if let child {
             kill(child, SIGKILL)
             _ = Hooks.reap(child)
         }
+        do throws(Fault) { try resctrl.map { record throws(Fault) in try Resctrl.remove(record) } } catch { journal.write(.warning, "undo: \(error)") }
         do throws(Fault) {
             // What init or a hook has started may outlive both.
             try cgroup?.signalAll(SIGKILL)
             try cgroup?.remove()
         } catch { journal.write(.warning, "undo: \(error)") }
         do throws(Fault) { try store.remove(id) } catch { journal.write(.warning, "undo: \(error)") }
+        guard let record else { return }
+        Hooks.runAll(record.poststop, "poststop", state: record.state(.stopped, pid: nil), in: record.bundle, journal: journal)
     }
 }
 

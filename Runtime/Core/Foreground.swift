@@ -8,10 +8,17 @@ package struct Foreground: ~Copyable {
     private let signals: FileDescriptor
     /// The terminal's master end arrives here.
     private var consoleEnd: FileDescriptor?
+    /// Whether processes that lost their parents become this one's children.
+    private let isSubreaper: Bool
 
     /// From now on signals wait to be read; made before the program is, so that none is lost.
-    /// - Parameter hasTerminal: whether a terminal will be held; `console` then takes its socket.
-    package init(hasTerminal: Bool, console: inout CInt?) throws(Fault) {
+    /// - Parameters:
+    ///   - hasTerminal: whether a terminal will be held; `console` then takes its socket.
+    ///   - isSubreaper: whether processes of a container without a pid namespace, which lost their
+    ///     parents, are waited for here and not by the machine's init.
+    package init(hasTerminal: Bool, console: inout CInt?, isSubreaper: Bool = false) throws(Fault) {
+        self.isSubreaper = isSubreaper
+        if isSubreaper { try attempt("become subreaper") { () throws(Errno) in try Identity.setChildSubreaper(true) } }
         var all = sigset_t()
         sigfillset(&all)
         sigprocmask(SIG_BLOCK, &all, nil)
@@ -32,24 +39,20 @@ package struct Foreground: ~Copyable {
         for child: pid_t, _ process: borrowing Pidfd, notify: consuming NotifySocket? = nil
     ) throws(Fault) -> ExitStatus {
         guard let consoleEnd = consoleEnd.take() else {
-            try pump(process, relay: nil, notify: &notify)
-            return Hooks.reap(child)
+            return try pump(child, process, relay: nil, notify: &notify)
         }
         let received = try attempt("receive terminal") { () throws(Errno) in try UnixSocket.receive(limit: 64, on: consoleEnd) }
         guard let master = received.descriptors.first else { throw Fault(.failed, "no terminal came from the container") }
         let relay = TerminalRelay(master: master)
         relay.resize()
-        let result: Fault?
-        do throws(Fault) {
-            try pump(process, relay: relay, notify: &notify)
-            result = nil
-        } catch { result = error }
-        relay.finish()
-        if let result { throw result }
-        return Hooks.reap(child)
+        defer { relay.finish() }
+        return try pump(child, process, relay: relay, notify: &notify)
     }
 
-    private func pump(_ process: borrowing Pidfd, relay: TerminalRelay?, notify: inout NotifySocket?) throws(Fault) {
+    private func pump(
+        _ child: pid_t, _ process: borrowing Pidfd, relay: TerminalRelay?, notify: inout NotifySocket?
+    ) throws(Fault) -> ExitStatus {
+        var status: ExitStatus?
         while true {
             var polls = [
                 pollfd(fd: process.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
@@ -59,14 +62,14 @@ package struct Foreground: ~Copyable {
                 pollfd(fd: notify.descriptor, events: Int16(POLLIN), revents: 0),
             ]
             try attempt("wait") { () throws(Errno) in try call { poll(&polls, 5, -1) } }
-            if polls[1].revents != 0 { passSignals(to: process, relay: relay) }
+            if polls[1].revents != 0, passSignals(to: process, relay: relay), isSubreaper { status = status ?? reapAll(awaiting: child) }
             if polls[2].revents != 0 { relay?.copyOut() }
             if polls[3].revents != 0 { relay?.copyIn() }
             // Once is enough, and this process stays the one that the service manager watches.
             if polls[4].revents != 0, forwardNotification(notify) { notify = nil }
             if polls[0].revents != 0 {
                 relay?.drain()
-                return
+                return status ?? Hooks.reap(child)
             }
         }
     }
@@ -79,11 +82,25 @@ package struct Foreground: ~Copyable {
         }
     }
 
-    private func passSignals(to process: borrowing Pidfd, relay: TerminalRelay?) {
+    /// Reaps every child that has ended, and says how `child` has, if it is among them.
+    private func reapAll(awaiting child: pid_t) -> ExitStatus? {
+        var result: ExitStatus?
+        var status: CInt = 0
+        while true {
+            let pid = waitpid(-1, &status, WNOHANG)
+            if pid <= 0 { return result }
+            if pid == child { result = ExitStatus(waitStatus: status) }
+        }
+    }
+
+    /// Whether a child has ended.
+    private func passSignals(to process: borrowing Pidfd, relay: TerminalRelay?) -> Bool {
+        var hasEnded = false
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
         while read(signals.rawValue, &info, size) == size {
             let number = CInt(info.ssi_signo)
+            if number == SIGCHLD { hasEnded = true }
             if number == SIGCHLD || number == SIGURG || number == SIGTTOU || number == SIGPIPE { continue }
             if number == SIGWINCH, let relay {
                 relay.resize()
@@ -92,6 +109,7 @@ package struct Foreground: ~Copyable {
             // It may just have ended, which the next turn sees.
             try? process.send(signal: number)
         }
+        return hasEnded
     }
 }
 

@@ -73,7 +73,7 @@ struct IDMapHelper: Sendable {
             return "\(path) has neither the set-user-ID bit nor file capabilities, so it may not map ids: chmod u+s \(path)\(said)"
         }
         let own = kind == "user" ? geteuid() : getegid()
-        let name = PasswordFile.name(of: geteuid())
+        let name = UserDatabase.name(of: geteuid())
         let granted = grants(to: name) + [IDRange(first: UInt64(own), count: 1)]
         if let missing = IDRange.parse(map, column: 1).first(where: { range in !granted.contains { $0.holds(range) } }) {
             let user = name ?? String(geteuid())
@@ -93,7 +93,7 @@ struct IDMapHelper: Sendable {
     /// The ranges that the file gives the caller, by name or by number.
     private func grants(to name: String?) -> [IDRange] {
         // Without the file there are none.
-        guard let bytes = try? Files.read(grantFile, limit: PasswordFile.bytesMax) else { return [] }
+        guard let bytes = try? Files.read(grantFile, limit: UserDatabase.bytesMax) else { return [] }
         return IDMapHelper.grants(in: String(decoding: bytes, as: UTF8.self), to: [name, String(geteuid())].compactMap { $0 })
     }
 

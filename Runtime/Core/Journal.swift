@@ -34,14 +34,17 @@ package struct Journal: Sendable {
     /// Whether lines go to a file, so that a final error is worth repeating on standard error.
     package var isFile: Bool { descriptor != 2 }
 
+    /// Whether lines are JSON.
+    package var isJSON: Bool { format == .json }
+
     /// Writes one line. Failing to do so is not reported: there is nowhere to.
-    package func write(_ level: Level, _ message: String) {
+    package func write(_ level: Level, _ message: @autoclosure () -> String) {
         if level == .debug && !isDebug { return }
         let time = Clock.timestamp()
         var line: String
         switch format {
-        case .text: line = "time=\"\(time)\" level=\(level.rawValue) msg=\(Journal.quoted(message))\n"
-        case .json: line = "{\"level\":\"\(level.rawValue)\",\"msg\":\(Journal.quoted(message)),\"time\":\"\(time)\"}\n"
+        case .text: line = "time=\"\(time)\" level=\(level.rawValue) msg=\(Journal.quoted(message()))\n"
+        case .json: line = "{\"level\":\"\(level.rawValue)\",\"msg\":\(Journal.quoted(message())),\"time\":\"\(time)\"}\n"
         }
         line.withUTF8 { _ = CLinux.write(descriptor, $0.baseAddress, $0.count) }
     }

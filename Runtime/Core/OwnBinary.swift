@@ -7,8 +7,8 @@ import Linux
 
 package enum OwnBinary {
     /// Goes on from a protected copy of this program; returns when it already is one. A read-only
-    /// bind mount that is nowhere attached costs one execve(2); where mounts are not permitted, a
-    /// sealed copy in memory takes its place.
+    /// bind mount that is nowhere attached costs one execve(2); a user has it made in a user
+    /// namespace; where mounts are not permitted at all, a sealed copy in memory takes its place.
     package static func protect() throws(Fault) {
         do throws(Errno) {
             let path = "/proc/self/exe"
@@ -19,8 +19,8 @@ package enum OwnBinary {
                 return
             }
             do throws(Errno) {
-                let copy = try Mount.copy(path, recursive: false)
-                try Mount.change(copy.rawValue, set: [.readOnly, .noSetUID])
+                if geteuid() != 0 { throw execute(try mountMadeInside(of: path, current)) }
+                let copy = try readOnlyMount(of: path)
                 if adopt(copy) { return }
                 throw execute(copy)
             } catch { throw execute(try sealedCopy(of: path)) }
@@ -54,6 +54,36 @@ package enum OwnBinary {
         let seals = cais_fcntl(file.rawValue, CInt(CAIS_F_GET_SEALS), 0)
         // -1 says that the file can have none, and has every bit.
         return seals >= 0 && seals & CInt(CAIS_SEALS) == CInt(CAIS_SEALS)
+    }
+
+    private static func readOnlyMount(of path: String) throws(Errno) -> FileDescriptor {
+        let copy = try Mount.copy(path, recursive: false)
+        try Mount.change(copy.rawValue, set: [.readOnly, .noSetUID])
+        return copy
+    }
+
+    /// The same without privileges: by a child that is root of a user namespace for that long, and
+    /// hands the mount over. It sees mounts of its own only, so it goes by the file's name.
+    private static func mountMadeInside(of path: String, _ current: borrowing FileDescriptor) throws(Errno) -> FileDescriptor {
+        var name = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        try call { readlink(path, &name, Int(PATH_MAX)) }
+        let (ours, theirs) = try UnixSocket.pair().split()
+        let socket = FileDescriptor(owning: ours)
+        guard case .parent(let child, let pidfd) = try Clone.fork(namespaces: [.user, .mount]) else {
+            let end = FileDescriptor(owning: theirs)
+            let file = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            // That no descriptor comes says it all: the copy in memory is next.
+            if let mount = try? readOnlyMount(of: file) { try? UnixSocket.send([1], descriptors: [mount.rawValue], on: end) }
+            _exit(0)
+        }
+        close(theirs)
+        close(pidfd)
+        defer { _ = Hooks.reap(child) }
+        guard let number = try UnixSocket.receive(limit: 1, on: socket).descriptors.first else { throw .notPermitted }
+        let mount = FileDescriptor(owning: number)
+        let (wanted, got) = (try current.status(), try mount.status())
+        guard wanted.st_dev == got.st_dev, wanted.st_ino == got.st_ino, try Mount.isReadOnly(mount) else { throw .notPermitted }
+        return mount
     }
 
     private static func sealedCopy(of path: String) throws(Errno) -> FileDescriptor {

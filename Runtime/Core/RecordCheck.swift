@@ -11,6 +11,7 @@ extension ContainerRecord {
     func check(isAbout id: String) throws(Fault) {
         guard self.id == id else { throw Fault(.failed, "it is about a container \(Journal.quoted(self.id))") }
         if let initProcess, initProcess.pid <= 1 { throw Fault(.failed, "pid \(initProcess.pid) is no container's") }
+        if let resctrl, !resctrl.isWellFormed { throw Fault(.failed, "resctrl group \(Journal.quoted(resctrl.group)) leads elsewhere") }
         for place in cgroup?.places ?? [] {
             guard place.isBeneathItsMountPoint else { throw Fault(.failed, "cgroup path \(Journal.quoted(place.path)) leads elsewhere") }
         }

@@ -24,6 +24,11 @@ package struct CgroupRecord: Hashable, Sendable {
     /// The directories.
     package var places: [Place]
 
+    /// The directory whose freezer stops its processes.
+    package var freezerDirectory: String? {
+        directory(of: "freezer") ?? places.first { $0.version == .v2 }?.directory
+    }
+
     /// The directory that has the controller.
     package func directory(of controller: String) -> String? {
         places.first { $0.controllers.contains(controller) }?.directory

@@ -97,10 +97,10 @@ final class MountedCgroup: CgroupManager {
         guard let old = directories.first(where: { !$0.isNew }) else { return }
         let conflict = { (reason: String) in Fault(.conflict, reason, trail: ["use cgroup /\(old.place.path)"]) }
         for directory in directories where !directory.isNew {
-            let found = try doing("read processes", directory) { () throws(Errno) in try directory.processes() }
-            guard found.isEmpty else { throw conflict("it has processes already") }
+            let isEmpty = try doing("read processes", directory) { () throws(Errno) in try directory.isEmpty() }
+            guard isEmpty else { throw conflict("container's cgroup is not empty: it has processes already") }
         }
-        guard try !isFrozen() else { throw conflict("it is frozen") }
+        guard try !isFrozen() else { throw conflict("container's cgroup is frozen") }
     }
 
     // MARK: - Which directory

@@ -135,8 +135,11 @@ struct ResourcePlan: Sendable {
     }
 
     private func checkPageSize(_ size: String) throws(Fault) {
-        let isSize = size.utf8.allSatisfy { ("0"..."9").contains(UnicodeScalar($0)) || "KMGB".utf8.contains($0) } && !size.isEmpty
-        guard isSize else { throw Fault(.invalidArgument, "invalid page size \"\(size)\"") }
+        // The specification's schema: ^[1-9][0-9]*[KMG]B$.
+        let digits = size.utf8.prefix { (0x30...0x39).contains($0) }
+        let unit = size.utf8.dropFirst(digits.count)
+        let isSize = !digits.isEmpty && digits.first != 0x30 && unit.count == 2 && "KMG".utf8.contains(unit.first ?? 0) && unit.last == UInt8(ascii: "B")
+        guard isSize else { throw Fault(.invalidArgument, "invalid page size \"\(size)\": want one as 64KB, 2MB or 1GB") }
     }
 }
 
@@ -165,7 +168,10 @@ extension RuntimeSpec.Linux.Resources.CPU {
 
 extension RuntimeSpec.Linux.Resources.BlockIO {
     func check() throws(Fault) {
-        if let weight, weight != 0, !(10...1_000).contains(weight) { throw Fault(.invalidArgument, "weight \(weight) is not 10 to 1000") }
+        let weights = [("weight", weight), ("leafWeight", leafWeight)] + (weightDevice ?? []).flatMap { [("weight", $0.weight), ("leafWeight", $0.leafWeight)] }
+        for case (let name, let value?) in weights where value != 0 && !(10...1_000).contains(value) {
+            throw Fault(.invalidArgument, "\(name) \(value) is not 10 to 1000")
+        }
         for device in weightDevice ?? [] {
             guard device.weight != nil || device.leafWeight != nil else {
                 throw Fault(.invalidArgument, "device \(device.major):\(device.minor) has no weight")

@@ -18,7 +18,7 @@ extension Program {
     private func page(_ path: [Verb<Action>], title: String) -> String {
         let verb = path[path.count - 1]
         var lines = [
-            ".TH \(roff(title.uppercased())) \(section) \"\" \(macroArgument(version)) \"User commands\"",
+            ".TH \(roff(title.uppercased())) \(section) \"\" \(macroArgument(String(version.prefix { $0 != "\n" }))) \"\(section == 8 ? "System administration" : "User commands")\"",
             ".SH NAME", "\(roff(title)) \\- \(roff(verb.summary))",
             ".SH SYNOPSIS", ".B \(roff(path.map(\.name).joined(separator: " ")))",
         ]

@@ -31,7 +31,7 @@ extension Program {
         }
     }
 
-    func arityMisuse(_ arity: Arity, _ path: [Verb<Action>]) -> Misuse {
+    func arityMisuse(_ arity: Arity, count: Int, _ path: [Verb<Action>]) -> Misuse {
         switch grammar {
         case .docker:
             let message = "'\(words(path))' \(arity.dockerDemand)"
@@ -40,7 +40,7 @@ extension Program {
             let text = "\(name): \(message)\n\nUsage:  \(usageLine(path))\n\n\(verb) '\(words(path)) --help' for more information"
             return Misuse(text: text, message: message, code: 1)
         case .runc:
-            return Misuse(message: "\(quoted(path[path.count - 1].name)) \(arity.runcDemand)", program: name, code: 1)
+            return Misuse(message: "\(quoted(path[path.count - 1].name)) \(arity.runcDemand(count))", program: name, code: 1)
         }
     }
 }
@@ -56,13 +56,13 @@ extension Arity {
         }
     }
 
-    fileprivate var runcDemand: String {
+    fileprivate func runcDemand(_ given: Int) -> String {
         switch self {
         case .none, .any: "requires exactly 0 argument(s)"
         case .exactly(let count): "requires exactly \(count) argument(s)"
         case .atLeast(let count): "requires a minimum of \(count) argument(s)"
         case .atMost(let count): "requires a maximum of \(count) argument(s)"
-        case .between(let low, let high): "requires between \(low) and \(high) argument(s)"
+        case .between(let low, let high): given < low ? "requires a minimum of \(low) argument(s)" : "requires a maximum of \(high) argument(s)"
         }
     }
 

@@ -24,26 +24,29 @@ package struct Program<Action: Sendable>: Sendable {
     /// Reads the words after the program's name.
     package func parse(_ words: some Collection<String>) -> Command<Action> {
         let rest = Array(words)[...]
-        let hasVerbs = !root.verbs.isEmpty
-        switch grammar.parse(rest, flags: globalFlags, endsAtArgument: hasVerbs || root.endsAtArgument) {
+        let own = root.flags
+        // Each table is made when it is needed and once: `--version` needs no verb, a verb no other's flags.
+        switch grammar.parse(rest, flags: withVersion(own), endsAtArgument: root.endsAtArgument || !root.verbs.isEmpty) {
         case .help: return .show(help(for: [root]))
         case .wrong(let message): return .misuse(flagMisuse(message, [root]))
         case .parsed(let global):
-            if !version.isEmpty, !root.flags.contains(where: { $0.name == "version" }), global.bool("version") {
+            if !version.isEmpty, !own.contains(where: { $0.name == "version" }), global.bool("version") {
                 return .show(version + "\n")
             }
-            if let builtin = builtin(global.positional) { return builtin }
-            guard hasVerbs, let word = global.positional.first else { return finish([root], global, global) }
-            guard let verb = root.verb(named: word) else {
-                return root.action == nil ? .misuse(unknownVerb(word, [root])) : finish([root], global, global)
+            guard let word = global.positional.first else { return finish([root], global, global) }
+            let verbs = root.verbs
+            guard let verb = verbs.first(where: { $0.answers(to: word) }) else {
+                if let builtin = builtin(global.positional, hasVerbs: !verbs.isEmpty) { return builtin }
+                return verbs.isEmpty || root.action != nil ? finish([root], global, global) : .misuse(unknownVerb(word, [root]))
             }
             return descend([root, verb], global.positional.dropFirst(), global)
         }
     }
 
     /// The root's flags and, where the program has a version, `--version`.
-    var globalFlags: [Flag] {
-        let own = root.flags
+    var globalFlags: [Flag] { withVersion(root.flags) }
+
+    private func withVersion(_ own: [Flag]) -> [Flag] {
         guard !version.isEmpty, !own.contains(where: { $0.name == "version" }) else { return own }
         let short: Character? = own.contains { $0.short == "v" } ? nil : "v"
         return own + [.bool("version", short: short, "Print version information and quit")]
@@ -65,16 +68,16 @@ package struct Program<Action: Sendable>: Sendable {
     private func finish(_ path: [Verb<Action>], _ global: Arguments, _ arguments: Arguments) -> Command<Action> {
         let verb = path[path.count - 1]
         guard let action = verb.action else { return .show(help(for: path)) }
-        guard verb.arity.allows(arguments.positional.count) else { return .misuse(arityMisuse(verb.arity, path)) }
+        guard verb.arity.allows(arguments.positional.count) else { return .misuse(arityMisuse(verb.arity, count: arguments.positional.count, path)) }
         return .run(Invocation(action: action, path: path.dropFirst().map(\.name), global: global, arguments: arguments))
     }
 
     /// `help [VERB…]`, `completion SHELL` and `manual DIRECTORY`, which every program answers.
-    private func builtin(_ words: [String]) -> Command<Action>? {
-        guard let word = words.first, root.verb(named: word) == nil else { return nil }
+    private func builtin(_ words: [String], hasVerbs: Bool) -> Command<Action>? {
+        guard let word = words.first else { return nil }
         let rest = words.dropFirst()
         switch word {
-        case "help" where !root.verbs.isEmpty || root.action == nil: return helpTopic(rest)
+        case "help" where hasVerbs || root.action == nil: return helpTopic(rest)
         case "completion":
             let shells = Shell.allCases.map(\.rawValue).joined(separator: "|")
             if rest.first == "--help" || rest.first == "-h" {

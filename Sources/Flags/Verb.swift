@@ -82,8 +82,11 @@ package struct Verb<Action: Sendable>: Sendable {
 
     /// The verb below it that `word` names.
     func verb(named word: String) -> Verb<Action>? {
-        verbs.first { $0.name == word || $0.aliases.contains(word) }
+        verbs.first { $0.answers(to: word) }
     }
+
+    /// Whether `word` names it.
+    func answers(to word: String) -> Bool { name == word || aliases.contains(word) }
 }
 
 /// How many arguments a verb takes.

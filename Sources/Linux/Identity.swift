@@ -23,6 +23,9 @@ public enum Identity {
         try call { cais_prctl(PR_SET_PDEATHSIG, UInt(signal), 0, 0, 0) }
     }
 
+    /// Whether descendants that lose their parents become children of this process and not of init; not inherited.
+    public static func setChildSubreaper(_ on: Bool) throws(Errno) { try call { cais_prctl(PR_SET_CHILD_SUBREAPER, on ? 1 : 0, 0, 0, 0) } }
+
     /// The name that ps shows, at most 15 bytes.
     public static func setName(_ name: String) { _ = name.withCString { cais_prctl(PR_SET_NAME, UInt(bitPattern: $0), 0, 0, 0) } }
 

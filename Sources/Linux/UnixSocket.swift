@@ -84,7 +84,9 @@ public enum UnixSocket {
     public static func send(_ bytes: [UInt8], descriptors: [CInt], on socket: borrowing FileDescriptor) throws(Errno) {
         let number = socket.rawValue
         let sent = try call { bytes.withUnsafeBytes { cais_send_fds(number, $0.baseAddress, $0.count, descriptors, descriptors.count) } }
-        if sent < bytes.count { try socket.writeAll(bytes[sent...]) }
+        var rest = bytes[sent...]
+        // Not write(2): a peer that is gone is an error and no SIGPIPE.
+        while !rest.isEmpty { rest = rest.dropFirst(try call { rest.withUnsafeBytes { cais_send_fds(number, $0.baseAddress, $0.count, nil, 0) } }) }
     }
 
     /// Receives at most `limit` bytes and the descriptors that came with them, which the caller owns.

@@ -65,10 +65,11 @@ enum SeccompCompiler {
         seccomp_arch_resolve_name(architecture.rawValue.dropFirst("SCMP_ARCH_".count).lowercased())
     }
 
-    private static func add(_ architecture: RuntimeSpec.Linux.SeccompArchitecture, to context: scmp_filter_ctx) throws(Fault) {
+    static func add(_ architecture: RuntimeSpec.Linux.SeccompArchitecture, to context: scmp_filter_ctx) throws(Fault) {
         let token = token(architecture)
         guard token != 0 else { throw Fault(.unsupported, "libseccomp does not know \(architecture.rawValue)") }
         let result = seccomp_arch_add(context, token)
+        guard result != -EDOM else { throw Fault(.unsupported, "\(architecture.rawValue) has another byte order than this machine", errno: EDOM) }
         guard result == 0 || result == -EEXIST else {
             throw Fault(.unsupported, "\(Errno(rawValue: -result))", errno: -result, trail: ["add \(architecture.rawValue)"])
         }

@@ -52,18 +52,11 @@ package struct SeccompFilter: Hashable, Sendable {
         return flags & Self.newListener != 0 ? result : nil
     }
 
-    private static let newListener: UInt32 = 1 << 3
+    static let newListener: UInt32 = 1 << 3
 
     private static func flags(of profile: RuntimeSpec.Linux.Seccomp) -> UInt32 {
         var flags: UInt32 = 0
-        for flag in profile.flags ?? [] {
-            switch flag {
-            case .tsync: flags |= 1 << 0
-            case .log: flags |= 1 << 1
-            case .specAllow: flags |= 1 << 2
-            case .waitKillable: flags |= 1 << 5
-            }
-        }
+        for flag in profile.flags ?? [] { flags |= bit(of: flag) }
         guard (profile.syscalls ?? []).contains(where: { $0.action == .notify }) else {
             // Waiting killably is for listeners, and refused by the kernel without one.
             return flags & ~(1 << 5)
@@ -74,6 +67,16 @@ package struct SeccompFilter: Hashable, Sendable {
         return flags
     }
 
+    /// SECCOMP_FILTER_FLAG_*.
+    static func bit(of flag: RuntimeSpec.Linux.SeccompFlag) -> UInt32 {
+        switch flag {
+        case .tsync: 1 << 0
+        case .log: 1 << 1
+        case .specAllow: 1 << 2
+        case .waitKillable: 1 << 5
+        }
+    }
+
     /// What no kernel and no library is needed to refuse.
     private static func check(_ profile: RuntimeSpec.Linux.Seccomp) throws(Fault) {
         if profile.defaultAction == .notify { throw Fault(.invalidArgument, "the default action cannot be SCMP_ACT_NOTIFY") }
@@ -81,9 +84,8 @@ package struct SeccompFilter: Hashable, Sendable {
         for rule in profile.syscalls ?? [] {
             guard !rule.names.isEmpty else { throw Fault(.invalidArgument, "a rule names no system call") }
             try check(rule.action, rule.errnoRet)
-            // The descriptor is handed over by write or sendmsg after the filter is there.
-            if rule.action == .notify, rule.names.contains("write") {
-                throw Fault(.invalidArgument, "SCMP_ACT_NOTIFY cannot be used for the write system call")
+            if rule.action == .notify, (profile.listenerPath ?? "").isEmpty {
+                throw Fault(.invalidArgument, "SCMP_ACT_NOTIFY needs a listenerPath")
             }
             if let wrong = (rule.args ?? []).first(where: { $0.index > 5 }) {
                 throw Fault(.invalidArgument, "a system call has no argument \(wrong.index)")

@@ -48,20 +48,30 @@ class UserRuntime(Runtime):
         """Gives the user a cgroup of its own in every hierarchy, as systemd does, and puts it there."""
         for hierarchy in cgroup_hierarchies():
             top = pathlib.Path(hierarchy + CGROUP_PARENT) / "user"
-            top.mkdir(parents=True, exist_ok=True)
-            for directory in (top.parent, top):
-                for name in ("cpuset.cpus", "cpuset.mems"):
-                    file = directory / name
-                    if file.exists() and not file.read_text().strip():
-                        file.write_text((directory.parent / name).read_text())
-            for entry in [top, *top.iterdir()]:
+            session = top / "session"
+            for directory in (top.parent, top, session):
+                directory.mkdir(parents=True, exist_ok=True)
+                self.prepare(directory, is_v2=(directory / "cgroup.controllers").exists())
+            for entry in [top, *top.iterdir(), *session.iterdir()]:
                 os.chown(entry, UID, GID)
             self.cgroups.append(top)
+
+    @staticmethod
+    def prepare(directory, is_v2):
+        """Makes a cgroup what processes can enter, and on v2 what has the controllers of the one above."""
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            file = directory / name
+            if not is_v2 and file.exists() and not file.read_text().strip():
+                file.write_text((directory.parent / name).read_text())
+        if is_v2:
+            for controller in (directory.parent / "cgroup.controllers").read_text().split():
+                with contextlib.suppress(OSError):
+                    (directory.parent / "cgroup.subtree_control").write_text(f"+{controller}")
 
     def as_user(self, *words):
         """The command that runs `words` as the user."""
         script = "".join(f"mount --bind {copy} {path} && " for path, copy in self.files.items())
-        script += "".join(f"echo $$ > {top}/cgroup.procs && " for top in self.cgroups)
+        script += "".join(f"echo $$ > {top}/session/cgroup.procs && " for top in self.cgroups)
         script += f'exec setpriv --reuid {UID} --regid {GID} --clear-groups -- "$@"'
         return ["unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh", *map(str, words)]
 
@@ -103,7 +113,7 @@ class UserRuntime(Runtime):
     def undelegate(self):
         """Takes the user's cgroups away, with the directory that the runtime makes above its containers'."""
         for top in self.cgroups:
-            for place in (top / "cais", top):
+            for place in (top / "session/cais", top / "session", top):
                 with contextlib.suppress(OSError):
                     place.rmdir()
         self.cgroups = []

@@ -8,7 +8,7 @@ import OCISpec
 import Seccomp
 
 struct AddedInit: ~Copyable {
-    let process: RuntimeSpec.Process
+    var process: RuntimeSpec.Process
     let options: CreateOptions
     let id: String
     let kinds: NamespaceSet
@@ -18,6 +18,8 @@ struct AddedInit: ~Copyable {
     let scoreWarning: String?
     /// The container's init.
     let live: LiveInit
+    /// The container's root, where it is not that of its mount namespace.
+    let root: CInt?
     /// The way into the container's cgroup.
     let entrance: CgroupEntrance?
     let filter: SeccompFilter?
@@ -35,23 +37,31 @@ struct AddedInit: ~Copyable {
         _exit(1)
     }
 
-    private func becomeProgram() throws(Fault) -> Never {
+    private mutating func becomeProgram() throws(Fault) -> Never {
         let goesOn = try attempt("wait for the runtime") { () throws(Errno) in try socket.waitForProceed() }
         guard goesOn else { _exit(1) }
         if !isStaged { try attempt("join cgroup") { () throws(Errno) in try entrance?.enter() } }
         // The runtime that does not hear it is gone, and the next message will see that.
         if let scoreWarning { try? socket.send(.warning(scoreWarning)) }
         try Scheduling.keep(to: process.execCPUAffinity?.final, "final")
+        let labels = try LabelFiles(process)
         let entered = kinds.subtracting(isStaged ? [.pid, .user] : .pid)
         if !entered.isEmpty {
             try attempt("join the container's namespaces") { () throws(Errno) in try Namespaces.enter(entered, of: live.process) }
         }
+        if let root { try RootTree.becomeRoot(root) }
         if entered.contains(.user) { try Identity.becomeNamespaceRoot() }
         try attempt("start session") { () throws(Errno) in try Identity.startSession() }
         if process.terminal ?? false, let consoleSocket {
             let root = try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) }
             let terminal = try Console.make(root: root, process: process, socket: consoleSocket)
             try Console.take(terminal.rawValue)
+        }
+        if let name = options.userName {
+            var user = process.user ?? RuntimeSpec.User()
+            try UserDatabase.resolve(name, into: &user)
+            process.user = user
+            try Validation.check(process)
         }
         SignalState.reset()
         let speaker = HandshakeSocket(descriptor: try attempt("dup") { () throws(Errno) in try socket.descriptor.duplicate() })
@@ -61,7 +71,7 @@ struct AddedInit: ~Copyable {
             keyring: options.noNewKeyring ? nil : id, personality: personality,
             memoryPolicy: memoryPolicy,
             warn: { text in try? speaker.send(.warning(text)) /* the runtime is gone: nobody to warn */ })
-        let program = try setup.prepare()
+        let program = try setup.prepare(labels)
         try attempt("report") { () throws(Errno) in try socket.send(.ready) }
         try setup.become(program)
     }

@@ -12,7 +12,7 @@ struct ProcessSetup {
     let filter: SeccompFilter?
     /// Descriptors after the standard streams that the program gets.
     let passed: PassedDescriptors
-    /// Descriptors that are needed until then, all close-on-exec.
+    /// Descriptors that are needed until then, all close-on-exec; the first is the handshake's.
     let keptDescriptors: [CInt]
     /// The name of the session keyring; nil to keep the caller's.
     let keyring: String?
@@ -28,9 +28,15 @@ struct ProcessSetup {
     }
 
     private var hasNoNewPrivileges: Bool { process.noNewPrivileges ?? false }
+    private var hasListener: Bool { filter?.hasListener ?? false }
 
     /// Everything up to execve(2), in the order that lets each step still have the privilege it needs.
-    func prepare() throws(Fault) -> Program {
+    /// The filter comes last: it is for the program, and may forbid what is done here (getcwd(2), say).
+    /// - Parameter labels: opened before the container's mounts were entered.
+    func prepare(_ labels: consuming LabelFiles) throws(Fault) -> Program {
+        try labels.apply()
+        // Closed by name: a number that `closeOthers` had closed could be another descriptor's by then.
+        _ = consume labels
         try joinKeyring()
         try setPersonality()
         if let memoryPolicy { try attempt("set memoryPolicy") { () throws(Errno) in try MemoryPolicy.set(mode: memoryPolicy.mode, nodes: memoryPolicy.nodes) } }
@@ -38,7 +44,7 @@ struct ProcessSetup {
         try setScheduling()
         let isInPlace = chdir(process.cwd) == 0
         if hasNoNewPrivileges { try attempt("set no_new_privs") { () throws(Errno) in try Identity.setNoNewPrivileges() } }
-        try becomeUser()
+        let capabilities = try becomeUser()
         if !isInPlace { try enterWorkingDirectory() }
         try checkWorkingDirectory()
         umask(mode_t((process.user?.umask ?? 0o022) & 0o777))
@@ -46,6 +52,7 @@ struct ProcessSetup {
         let arguments = process.args ?? []
         let path = try Execution.find(arguments.first ?? "", environment: environment)
         closeOthers()
+        try loadFilterEarly(capabilities)
         return Program(path: path, arguments: arguments, environment: environment)
     }
 
@@ -53,7 +60,7 @@ struct ProcessSetup {
     /// - Throws: why it could not; whoever waits must be told.
     func become(_ program: Program) throws(Fault) -> Never {
         // With no_new_privs the filter needs no privilege and is loaded as late as can be.
-        if hasNoNewPrivileges { try loadFilter() }
+        if hasNoNewPrivileges && !hasListener { try loadFilter() }
         let error = Execution.become(program.path, arguments: program.arguments, environment: program.environment)
         let kind: FaultKind = error == .noEntry ? .commandNotFound : .commandNotExecutable
         throw Fault(kind, "exec \(program.path): \(error.sentence)", errno: error.rawValue)
@@ -104,22 +111,28 @@ struct ProcessSetup {
     }
 
     /// Groups, ids and capabilities. setgroups(2) is always called: the caller's groups are not the container's.
-    private func becomeUser() throws(Fault) {
+    /// - Returns: the capabilities of the program, where those here have one more yet, which loading the filter needs.
+    private func becomeUser() throws(Fault) -> ProcessCapabilities? {
         let held: CapabilitySet
         do throws(Errno) { held = try ProcessCapabilities.current().permitted } catch { throw Fault(error, "capget") }
         let plan = CapabilityPlan.make(process.capabilities, held: held)
         for warning in plan.warnings { warn(warning) }
         try attempt("limit bounding capabilities") { () throws(Errno) in try Capabilities.limitBounding(to: plan.bounding) }
-        // Without no_new_privs loading a filter needs CAP_SYS_ADMIN, so it comes before that goes.
-        if !hasNoNewPrivileges { try loadFilter() }
         let user = process.user
         try setGroups(user?.additionalGids ?? [])
         try attempt("keep capabilities") { () throws(Errno) in try Capabilities.keepOverUserChange(true) }
         try become("setgid", user?.gid ?? 0, Identity.setGroup)
         try become("setuid", user?.uid ?? 0, Identity.setUser)
+        let wanted = ProcessCapabilities(effective: plan.effective, permitted: plan.permitted, inheritable: plan.inheritable)
+        var lent = wanted
+        if filter != nil && !hasNoNewPrivileges {
+            let admin = held.intersection(.systemAdministration)
+            lent.effective.formUnion(admin)
+            lent.permitted.formUnion(admin)
+        }
         try attempt("set capabilities") { () throws(Errno) in
             try Capabilities.keepOverUserChange(false)
-            try ProcessCapabilities(effective: plan.effective, permitted: plan.permitted, inheritable: plan.inheritable).apply()
+            try lent.apply()
             try Capabilities.clearAmbient()
         }
         for number in 0..<64 where plan.ambient.rawValue & (1 << UInt64(number)) != 0 {
@@ -127,6 +140,15 @@ struct ProcessSetup {
                 warn("ambient capability \(CapabilitySet.names[number]): \(error.sentence)")
             }
         }
+        return lent == wanted ? nil : wanted
+    }
+
+    /// Without no_new_privs loading the filter needs CAP_SYS_ADMIN, so it comes before that goes. The
+    /// descriptor of one that asks has to be with the agent before anybody is told that this process is ready.
+    private func loadFilterEarly(_ capabilities: ProcessCapabilities?) throws(Fault) {
+        if hasNoNewPrivileges && !hasListener { return }
+        try loadFilter()
+        if let capabilities { try attempt("set capabilities") { () throws(Errno) in try capabilities.apply() } }
     }
 
     private func become(_ step: String, _ id: UInt32, _ body: (UInt32) throws(Errno) -> Void) throws(Fault) {
@@ -155,6 +177,7 @@ struct ProcessSetup {
 
     private func loadFilter() throws(Fault) {
         guard let filter else { return }
+        if filter.hasListener { return try ListenerHandover.install(filter, through: keptDescriptors[0]) }
         try attempt("load seccomp filter") { () throws(Errno) in _ = try filter.install() }
     }
 
@@ -176,7 +199,7 @@ struct ProcessSetup {
         var environment = passed.tell(process.env ?? [])
         if !environment.contains(where: { $0.hasPrefix("HOME=") && $0 != "HOME=" }) {
             environment.removeAll { $0 == "HOME=" }
-            environment.append("HOME=\(PasswordFile.home(of: process.user?.uid ?? 0) ?? "/")")
+            environment.append("HOME=\(UserDatabase.home(of: process.user?.uid ?? 0) ?? "/")")
         }
         return environment
     }
@@ -191,41 +214,5 @@ struct ProcessSetup {
         }
         _ = cais_close_range(first, UInt32.max, 0)
         for number in 3..<(3 + passed.count) { _ = cais_fcntl(CInt(number), F_SETFD, 0) }
-    }
-}
-
-/// Home directories from the container's own /etc/passwd, a file of the image and so hostile.
-enum PasswordFile {
-    static let bytesMax = 1 << 20
-
-    static func home(of uid: UInt32) -> String? {
-        // None, too large, or no regular file; what says it has no bytes and gives some is of the kernel's file systems, and may
-        // be the caller's environment.
-        guard let file = try? Files.open("/etc/passwd", flags: O_RDONLY | O_NONBLOCK | O_NOCTTY), let status = try? file.status(),
-            status.kind == .regular, status.st_size > 0, let bytes = try? file.readAll(limit: bytesMax)
-        else { return nil }
-        return home(of: uid, in: bytes)
-    }
-
-    /// The user's name; nil for one without.
-    static func name(of uid: UInt32) -> String? {
-        guard let bytes = try? Files.read("/etc/passwd", limit: bytesMax) else { return nil }  // as above
-        return fields(of: uid, in: bytes).flatMap { $0.first.map { String(decoding: $0, as: UTF8.self) } }
-    }
-
-    static func home(of uid: UInt32, in bytes: [UInt8]) -> String? {
-        fields(of: uid, in: bytes) { $0.count >= 6 && $0[5].first == UInt8(ascii: "/") }.map { String(decoding: $0[5], as: UTF8.self) }
-    }
-
-    /// The first line of a user that is `usable`.
-    private static func fields(
-        of uid: UInt32, in bytes: [UInt8], usable: ([ArraySlice<UInt8>]) -> Bool = { _ in true }
-    ) -> [ArraySlice<UInt8>]? {
-        let wanted = Array(String(uid).utf8)
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 6, omittingEmptySubsequences: false)
-            if fields.count >= 3 && fields[2].elementsEqual(wanted) && usable(fields) { return fields }
-        }
-        return nil
     }
 }

@@ -60,9 +60,12 @@ enum MountPlan {
 
     private static func make(_ mount: RuntimeSpec.Mount, spec: RuntimeSpec, bundle: String) throws(Fault) -> PlannedMount {
         let destination = try clean(mount.destination)
-        let options = MountOptions(mount.options ?? [])
+        var options = MountOptions(mount.options ?? [])
         let source = try self.source(mount, options: options, bundle: bundle)
         try checkInsideProc(destination, source: source)
+        if case .fileSystem(let type, _) = source, let label = SecurityLabels.mountParameter(spec.linux?.mountLabel, type: type) {
+            options.parameters.append(label)
+        }
         return PlannedMount(
             destination: destination, source: source, options: options,
             idMapping: try idMapping(mount, options: options, linux: spec.linux))

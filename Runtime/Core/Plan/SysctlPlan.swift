@@ -43,7 +43,7 @@ enum SysctlPlan {
     private static let ipcKeys: Set<String> = ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"]
 
     /// The kind of namespace that holds the parameter; nil for the host's.
-    private static func owner(of parts: [String]) -> (set: NamespaceSet, name: String)? {
+    static func owner(of parts: [String]) -> (set: NamespaceSet, name: String)? {
         guard parts.count >= 2 else { return nil }
         switch parts[0] {
         case "net": return (.network, "network")

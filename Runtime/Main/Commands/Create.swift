@@ -49,14 +49,15 @@ func run(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
         return 0
     }
     let holdsTerminal = (bundle.spec.process?.terminal ?? false) && options.consoleSocketPath == nil
-    let foreground = try Foreground(hasTerminal: holdsTerminal, console: &options.consoleDescriptor)
+    let foreground = try Foreground(hasTerminal: holdsTerminal, console: &options.consoleDescriptor, isSubreaper: !arguments.bool("no-subreaper"))
     let creation = try Creation(id: id, bundle: bundle, options: options, store: settings.store, journal: settings.journal)
     var created = try creation.run(waits: false)
     let container = Container(created, store: settings.store, journal: settings.journal)
     var failure: Fault?
     do throws(Fault) { try container.runPoststart() } catch { failure = error }
     let status = try foreground.wait(for: created.initPid, created.initProcess, notify: created.takeNotifySocket())
-    if !arguments.bool("keep") { try container.destroy() }
+    // A container that a hook has ended is gone.
     if let failure { throw failure }
+    if !arguments.bool("keep") { try container.destroy() }
     return status.shellCode
 }

@@ -22,13 +22,15 @@ struct Settings {
             throw Fault(.failed, "open log \(global.string("log")): \(error)")
         }
         switch global.string("rootless") {
-        case "true": cgroupTolerance = .always
-        case "false": cgroupTolerance = .never
         case "auto": cgroupTolerance = .unprivileged
+        case "true", "True", "TRUE", "t", "T", "1": cgroupTolerance = .always
+        case "false", "False", "FALSE", "f", "F", "0": cgroupTolerance = .never
         case let other: throw Fault(.invalidArgument, "invalid --rootless: \"\(other)\" is neither true, false nor auto")
         }
         if global.bool("systemd-cgroup") {
-            throw Fault(.unsupported, "--systemd-cgroup is not supported: use the cgroupfs driver")
+            // What sd_booted(3) looks for.
+            let reason = Files.exists("/run/systemd/system") ? "cgroups are made in the file system here, not by systemd" : "no systemd runs on this machine (there is no /run/systemd/system)"
+            throw Fault(.unsupported, "--systemd-cgroup cannot be used: \(reason)")
         }
     }
 
@@ -45,6 +47,7 @@ struct Settings {
 func execute(_ invocation: Invocation<Action>) -> Int32 {
     let settings: Settings
     do throws(Fault) { settings = try Settings(invocation.global) } catch { return complain("\(error)", nil, code: 1) }
+    settings.journal.write(.debug, "\(invocation.path.joined(separator: " ")) \(invocation.arguments.positional.first ?? "") as process \(getpid()) of user \(geteuid()), state in \(settings.store.root)")
     do throws(Fault) { return try perform(invocation, settings) } catch {
         // exec fails with 255 so that its caller can tell it from the program's own code, as runc's.
         return complain(sentence(error, invocation.action), settings.journal, code: invocation.action == .exec ? 255 : 1)
@@ -69,23 +72,29 @@ private func perform(_ invocation: Invocation<Action>, _ settings: Settings) thr
     case .events: try events(arguments, settings)
     case .spec: try writeSpec(arguments)
     case .features: try printFeatures()
+    case .checkpoint: try checkpoint(arguments, invocation.global, settings)
+    case .restore: return try restore(arguments, invocation.global, settings)
     }
     return 0
 }
 
 /// The verbs that run a program say which of them failed, as runc's do.
 private func sentence(_ fault: Fault, _ action: Action) -> String {
-    switch action {
-    case .create: "create failed: unable to start container process: \(fault)"
-    case .run: "run failed: unable to start container process: \(fault)"
-    case .exec: "exec failed: unable to start container process: \(fault)"
-    case .start, .state, .kill, .delete, .list, .ps, .pause, .resume, .update, .events, .spec, .features: fault.description
+    // What is wrong with the request itself is said as it is.
+    let isRefusal = fault.kind == .invalidArgument || fault.kind == .conflict || fault.reason == "container does not exist"
+    let start = isRefusal ? "" : "unable to start container process: "
+    return switch action {
+    case .create: "create failed: \(start)\(fault)"
+    case .run: "run failed: \(start)\(fault)"
+    case .exec: "exec failed: \(start)\(fault)"
+    case .start, .state, .kill, .delete, .list, .ps, .pause, .resume, .update, .events, .spec, .features, .checkpoint, .restore: fault.description
     }
 }
 
 private func complain(_ message: String, _ journal: Journal?, code: Int32) -> Int32 {
     let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    if let journal, journal.isFile { journal.write(.error, line) }
+    if let journal, journal.isFile || journal.isJSON { journal.write(.error, line) }
+    if let journal, !journal.isFile && journal.isJSON { return code }
     Journal.standardError("cais-runtime: \(line)")
     return code
 }

@@ -11,6 +11,7 @@ func exec(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
     let container = try Container(arguments.positional[0], store: settings.store, journal: settings.journal)
     let process = try process(arguments, container)
     var options = try CreateOptions(arguments, settings)
+    options.userName = userName(arguments)
     options.toleratesPaused = arguments.bool("ignore-paused")
     options.cgroups = arguments.strings("cgroup")
     if arguments.bool("detach") {
@@ -38,9 +39,18 @@ private func process(_ arguments: Arguments, _ container: Container) throws(Faul
     if let cwd = arguments.optional("cwd") { process.cwd = cwd }
     process.env = (process.env ?? []) + arguments.strings("env")
     if arguments.isSet("no-new-privs") { process.noNewPrivileges = arguments.bool("no-new-privs") }
+    if let label = arguments.optional("process-label") { process.selinuxLabel = label }
+    if let profile = arguments.optional("apparmor") { process.apparmorProfile = profile }
     try addCapabilities(arguments.strings("cap"), to: &process)
     try setUser(arguments, of: &process)
     return process
+}
+
+/// What --user says, where names are among it: only the container knows them.
+private func userName(_ arguments: Arguments) -> String? {
+    guard arguments.optional("process") == nil, let text = arguments.optional("user") else { return nil }
+    let areNumbers = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).allSatisfy { UInt32($0) != nil }
+    return areNumbers ? nil : text
 }
 
 private func addCapabilities(_ names: [String], to process: inout RuntimeSpec.Process) throws(Fault) {
@@ -59,10 +69,10 @@ private func setUser(_ arguments: Arguments, of process: inout RuntimeSpec.Proce
         return value
     }
     var user = process.user ?? RuntimeSpec.User()
-    if let text = arguments.optional("user") {
+    if let text = arguments.optional("user"), userName(arguments) == nil {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         user.uid = try number(parts[0])
-        user.gid = parts.count > 1 ? try number(parts[1]) : 0
+        if parts.count > 1 { user.gid = try number(parts[1]) }
     }
     for text in arguments.strings("additional-gids") { user.additionalGids = (user.additionalGids ?? []) + [try number(text)] }
     process.user = user

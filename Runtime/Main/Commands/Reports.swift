@@ -1,4 +1,4 @@
-// state, list, ps, features, spec: the verbs that only tell.
+// state, list, features, spec: the verbs that only tell.
 import Faults
 import Flags
 import Linux
@@ -15,7 +15,7 @@ struct StateReport: Codable {
     let rootfs: String
     let created: String
     let annotations: [String: String]?
-    let owner: String
+    var owner: String
 
     init(_ container: Container) {
         let (record, status) = (container.record, container.status)
@@ -31,7 +31,7 @@ struct StateReport: Codable {
     }
 }
 
-private func printJSON(_ value: some Encodable, pretty: Bool) throws(Fault) {
+func printJSON(_ value: some Encodable, pretty: Bool) throws(Fault) {
     print(String(decoding: try JSON.encode(value, pretty: pretty), as: UTF8.self))
 }
 
@@ -39,11 +39,31 @@ func printState(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
     try printJSON(StateReport(try Container(arguments.positional[0], store: settings.store, journal: settings.journal)), pretty: true)
 }
 
+/// Who made a container, as `list` calls them.
+private enum Owner {
+    /// The host's name of a user, from its /etc/passwd; `#` and the number where it has none.
+    static func name(of owner: String) -> String {
+        if owner.isEmpty { return "root" }
+        let wanted = Array(owner.utf8)
+        // A host without the file has no names.
+        let bytes = (try? Files.read("/etc/passwd", limit: 1 << 20)) ?? []
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+            if fields.count > 2 && fields[2].elementsEqual(wanted) { return String(decoding: fields[0], as: UTF8.self) }
+        }
+        return "#\(owner)"
+    }
+}
+
 func list(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
     var reports: [StateReport] = []
     for id in try settings.store.ids() {
         // One that was deleted since its name was read is not listed; one that is damaged is said.
-        do throws(Fault) { reports.append(StateReport(try Container(id, store: settings.store, journal: settings.journal))) } catch {
+        do throws(Fault) {
+            var report = StateReport(try Container(id, store: settings.store, journal: settings.journal))
+            report.owner = Owner.name(of: report.owner)
+            reports.append(report)
+        } catch {
             if error.kind != .notFound { settings.journal.write(.warning, "\(error)") }
         }
     }
@@ -51,35 +71,19 @@ func list(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
     switch arguments.string("format") {
     case "json": try printJSON(reports, pretty: false)
     case "table":
-        let rows = reports.map { [$0.id, String($0.pid), $0.status.rawValue, $0.bundle, $0.created, $0.owner.isEmpty ? "root" : "#\($0.owner)"] }
+        let rows = reports.map { [$0.id, String($0.pid), $0.status.rawValue, $0.bundle, $0.created, $0.owner] }
         printTable([["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]] + rows)
     case let other: throw Fault(.invalidArgument, "invalid format option: \(other)")
     }
 }
 
-func listProcesses(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
-    let pids = try Container(arguments.positional[0], store: settings.store, journal: settings.journal).processes()
-    switch arguments.string("format") {
-    case "json": try printJSON(pids, pretty: false)
-    case "table":
-        let rows = pids.map { [String($0), printable(Procfs.commandLine(of: $0))] }
-        printTable([["PID", "CMD"]] + rows)
-    case let other: throw Fault(.invalidArgument, "invalid format option: \(other)")
-    }
-}
-
-/// Without control characters: a process of a container chooses its words, and they must not make rows or move the cursor.
-private func printable(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
-}
-
-/// Columns as wide as their widest cell and three spaces between.
-private func printTable(_ rows: [[String]]) {
+/// Columns as wide as their widest cell and three spaces between, twelve characters at least.
+func printTable(_ rows: [[String]]) {
     let columns = rows.first?.count ?? 0
     let widths = (0..<columns).map { column in rows.map { $0[column].count }.max() ?? 0 }
     for row in rows {
         let cells = row.enumerated().map { index, cell in
-            index == columns - 1 ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
+            index == columns - 1 ? cell : cell + String(repeating: " ", count: max(9, widths[index]) - cell.count)
         }
         print(cells.joined(separator: "   "))
     }

@@ -102,10 +102,13 @@ static inline pid_t cais_clone3(uint64_t flags, int *pidfd, int exit_signal, int
     uint64_t arguments[11] = {flags, (uint64_t)(uintptr_t)pidfd, 0, 0, (uint64_t)exit_signal, 0, 0, 0, 0, 0, (uint64_t)cgroup};
     return (pid_t)syscall(SYS_clone3, arguments, sizeof arguments);
 }
+// clone(2) for where a filter forbids clone3(2): the pidfd comes where a thread's id would.
+static inline pid_t cais_clone(int *pidfd) { return (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_PIDFD | SIGCHLD), 0UL, pidfd, 0UL, 0UL); }
 #define CAIS_CLONE_NEWTIME 0x80ULL
 #define CAIS_CLONE_INTO_CGROUP 0x200000000ULL
 static const uint64_t cais_clone_pidfd = CLONE_PIDFD;
 static const uint64_t cais_clone_parent = CLONE_PARENT;
+static const uint64_t cais_clone_files = CLONE_FILES;
 
 // capget(2), capset(2), keyctl(2), ioprio_set(2), sched_setattr(2): no glibc wrapper.
 static inline int cais_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable) {
@@ -144,12 +147,18 @@ static inline int cais_set_interface_flags(int socket, const char *name, short f
     return ioctl(socket, SIOCSIFFLAGS, &request);
 }
 
+// Words of memory that two processes share.
+static inline int32_t cais_load(const int32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+static inline void cais_store(int32_t *word, int32_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
+
 // ioctl_tty(2) requests whose macros Swift cannot read.
 static const unsigned long cais_tiocsptlck = TIOCSPTLCK;
 static const unsigned long cais_tiocgptpeer = TIOCGPTPEER;
 
 // signal(2): its dispositions are casts that Swift cannot read.
 static inline void cais_signal_default(int number) { signal(number, SIG_DFL); }
+// Ignores SIGPIPE; 1 if that was not so before.
+static inline int cais_ignore_pipe_signal(void) { return signal(SIGPIPE, SIG_IGN) == SIG_DFL; }
 
 // execveat(2) of an open file; fcntl(2) seals of a memfd.
 static inline int cais_execveat(int fd, char *const *arguments) {
@@ -280,6 +289,9 @@ static inline int cais_seccomp_install(uint32_t flags, const void *instructions,
     struct sock_fprog program = {.len = count, .filter = (struct sock_filter *)instructions};
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }
+
+// Asks whether seccomp(2) takes flags: EFAULT says yes, EINVAL no; nothing is installed.
+static inline int cais_seccomp_probe(uint32_t flags) { return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL); }
 
 // Maps the running program's segments from `file`, the same file by another mount, in the place of the old
 // mappings; pages it has written to are copied. `pagemap` is /proc/self/pagemap. For a program linked to a

@@ -16,6 +16,9 @@ extension RuntimeSpec {
         /// In delete, after the container is gone, in the runtime's namespaces.
         public var poststop: [Hook]?
 
+        /// The lists' names, in the order of a container's life.
+        public static let names = ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
+
         /// Makes one from its parts; what is left out is absent.
         public init(
             prestart: [Hook]? = nil, createRuntime: [Hook]? = nil, createContainer: [Hook]? = nil, startContainer: [Hook]? = nil,

@@ -16,7 +16,9 @@ extension RuntimeFeatures {
         /// SELinux labels.
         public var selinux: Switch?
         /// Cache and bandwidth allocation.
-        public var intelRdt: Switch?
+        public var intelRdt: IntelRdt?
+        /// NUMA policies.
+        public var memoryPolicy: MemoryPolicy?
         /// Kinds of mounts beyond mount(8).
         public var mountExtensions: MountExtensions?
         /// Network devices that move in.
@@ -25,8 +27,8 @@ extension RuntimeFeatures {
         /// Makes one from its parts; what is left out is absent.
         public init(
             namespaces: [RuntimeSpec.Linux.NamespaceKind]? = nil, capabilities: [String]? = nil, cgroup: Cgroup? = nil,
-            seccomp: Seccomp? = nil, apparmor: Switch? = nil, selinux: Switch? = nil, intelRdt: Switch? = nil,
-            mountExtensions: MountExtensions? = nil, netDevices: Switch? = nil
+            seccomp: Seccomp? = nil, apparmor: Switch? = nil, selinux: Switch? = nil, intelRdt: IntelRdt? = nil,
+            memoryPolicy: MemoryPolicy? = nil, mountExtensions: MountExtensions? = nil, netDevices: Switch? = nil
         ) {
             self.namespaces = namespaces
             self.capabilities = capabilities
@@ -35,6 +37,7 @@ extension RuntimeFeatures {
             self.apparmor = apparmor
             self.selinux = selinux
             self.intelRdt = intelRdt
+            self.memoryPolicy = memoryPolicy
             self.mountExtensions = mountExtensions
             self.netDevices = netDevices
         }
@@ -101,6 +104,37 @@ extension RuntimeFeatures {
         /// Makes one from its parts; what is left out is absent.
         public init(enabled: Bool? = nil) {
             self.enabled = enabled
+        }
+    }
+
+    /// What it implements of resctrl.
+    public struct IntelRdt: Codable, Hashable, Sendable {
+        /// Whether there are classes.
+        public var enabled: Bool?
+        /// Whether `linux.intelRdt.schemata` is.
+        public var schemata: Bool?
+        /// Whether `linux.intelRdt.enableMonitoring` is.
+        public var monitoring: Bool?
+
+        /// Makes one from its parts; what is left out is absent.
+        public init(enabled: Bool? = nil, schemata: Bool? = nil, monitoring: Bool? = nil) {
+            self.enabled = enabled
+            self.schemata = schemata
+            self.monitoring = monitoring
+        }
+    }
+
+    /// What it implements of set_mempolicy(2).
+    public struct MemoryPolicy: Codable, Hashable, Sendable {
+        /// The modes.
+        public var modes: [RuntimeSpec.Linux.MemoryPolicyMode]?
+        /// The flags.
+        public var flags: [RuntimeSpec.Linux.MemoryPolicyFlag]?
+
+        /// Makes one from its parts; what is left out is absent.
+        public init(modes: [RuntimeSpec.Linux.MemoryPolicyMode]? = nil, flags: [RuntimeSpec.Linux.MemoryPolicyFlag]? = nil) {
+            self.modes = modes
+            self.flags = flags
         }
     }
 

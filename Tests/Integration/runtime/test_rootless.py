@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from cais_testing import IS_PEER, Census, ConsoleSocket, changed, make_rootfs, read_until, seccomp_profile, wait_until
+from cais_testing import CGROUP_PARENT, IS_PEER, Census, ConsoleSocket, changed, make_rootfs, read_until, seccomp_profile, wait_until
 from ordinary_user import GID, NAME, SUB_GIDS, SUB_UIDS, UID, UserRuntime
 
 
@@ -60,10 +60,12 @@ def test_the_users_own_id_alone_needs_no_helper(user):
 
 def test_subordinate_ids_are_mapped_by_the_helpers(user):
     def change(config):
-        config["process"]["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [5]}
+        # runc 1.1 sets no groups without root, although these are mapped (config.md, user: "additionalGids
+        # specifies additional group IDs to be added to the process").
+        config["process"]["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [] if IS_PEER else [5]}
     bundle = user.bundle("sh", "-c", "id -u; id -g; id -G; cat /proc/self/setgroups; touch /tmp/made", change=change, ids=True)
     result = user("run", "--bundle", bundle.path, user.name())
-    assert (result.code, result.out.split()) == (0, ["1000", "1001", "1001", "5", "allow"]), result
+    assert (result.code, result.out.split()) == (0, ["1000", "1001", "1001", *([] if IS_PEER else ["5"]), "allow"]), result
     made = os.stat(bundle.rootfs / "tmp/made")
     assert (made.st_uid, made.st_gid) == (SUB_UIDS[0] + 999, SUB_GIDS[0] + 1000)
 
@@ -274,9 +276,8 @@ def test_delegated_cgroups_are_used(user, ids):
 
     def change(config):
         config["linux"]["resources"] = {"pids": {"limit": 77}, "memory": {"limit": 1 << 27}, "devices": [{"allow": False, "access": "rwm"}]}
-        config["linux"]["cgroupsPath"] = f"{user.cgroups[0].parent.name}/user/box"
-        # A path from the hierarchies' roots: what an engine gives that knows where it may make one.
-        config["linux"]["cgroupsPath"] = "/" + config["linux"]["cgroupsPath"]
+        # From the hierarchies' roots: what an engine gives that knows where it may make one.
+        config["linux"]["cgroupsPath"] = f"{CGROUP_PARENT}/user/box"
     container = user.created(bundle=user.bundle("sleep", "1000", change=change, ids=ids))
     assert user("start", container.name).code == 0
     places = [line.split(":", 2)[2] for line in open(f"/proc/{container.pid}/cgroup") if ":pids:" in line or line.startswith("0::") and ":memory:" not in line]
@@ -297,7 +298,7 @@ def test_delegated_cgroups_are_used(user, ids):
 def test_a_delegated_cgroup_is_found_beneath_the_users_own(user):
     user.delegate()
     container = user.created(bundle=user.bundle("sleep", "1000"))
-    assert any(f"/user/cais/{container.name}" in line for line in open(f"/proc/{container.pid}/cgroup"))
+    assert any(f"/user/session/cais/{container.name}" in line for line in open(f"/proc/{container.pid}/cgroup"))
 
 
 # -- mounts and devices -------------------------------------------------------------------------
@@ -323,6 +324,7 @@ def restricted(user):
         subprocess.run(["umount", "-l", place], check=True)
 
 
+@pytest.mark.skipif(IS_PEER, reason="runc before 1.2 fails where flags are locked")
 @pytest.mark.parametrize("options", [["bind", "ro"], ["rbind", "rw"], ["bind", "nosuid", "noatime"]])
 def test_what_a_mount_forbids_stays_forbidden(user, restricted, options):
     result = user.once("sh", "-c", "grep ' /data ' /proc/self/mountinfo", change=mount(destination="/data", type="bind", source=str(restricted), options=options))
@@ -439,8 +441,7 @@ def test_an_executable_of_the_users_own_cannot_be_written_from_inside(user):
     os.chmod(own, 0o755)
     user.path = str(own)
     container = user.created(bundle=user.bundle("true"))
-    target = os.readlink(f"/proc/{container.pid}/exe")
-    assert "memfd:" in target, target
+    assert os.statvfs(f"/proc/{container.pid}/exe").f_flag & os.ST_RDONLY
     with pytest.raises(OSError):
         os.open(f"/proc/{container.pid}/exe", os.O_WRONLY)
     before = own.read_bytes()

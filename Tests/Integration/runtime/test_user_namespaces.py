@@ -153,3 +153,16 @@ def test_a_map_that_the_kernel_refuses_is_an_error_and_leaves_nothing(runtime):
         config["linux"]["uidMappings"].append({"containerID": 0, "hostID": 5, "size": 1})
     result = ran(runtime, "true", change=change)
     assert result.code == 1 and "uid_map" in result.err, result
+
+
+@pytest.mark.skipif(IS_PEER, reason="the specification leaves it to the runtime")
+@pytest.mark.skipif(any("cgroup2" not in line for line in open("/proc/self/mounts") if line.split()[2].startswith("cgroup")),
+                    reason="config-linux.md: not where cgroup v1 is in use")
+@pytest.mark.parametrize("options", [["rw"], ["ro"]])
+def test_a_writable_cgroup_is_the_mapped_users_own(runtime, options):
+    def change(config):
+        config["linux"]["namespaces"].append({"type": "cgroup"})
+        next(entry for entry in config["mounts"] if entry["type"] == "cgroup")["options"] = options
+    result = ran(runtime, "sh", "-c", "cd /sys/fs/cgroup; stat -c %u . cgroup.procs pids.max; mkdir inner && rmdir inner", change=change)
+    owners = ["0", "0", "65534"] if options == ["rw"] else ["65534"] * 3
+    assert (result.out.split(), result.code) == (owners, 0 if options == ["rw"] else 1), result

@@ -48,6 +48,30 @@ struct MessageTests {
         #expect(link.masterIndex == nil)
     }
 
+    @Test("an address is given again with what a user has set about it")
+    func interfaceAddress() throws {
+        var answer = NetlinkMessage(type: Int(RTM_NEWADDR), fixed: [UInt8(AF_INET), 24, 0x80, 0, 3, 0, 0, 0])
+        answer.add(1, [10, 0, 0, 1])
+        answer.add(2, [10, 0, 0, 2])
+        answer.add(3, text: "eth0:x")
+        answer.add(8, number: UInt32(0x280))
+        answer.add(6, [UInt8](repeating: 0, count: 16))
+        func parsed(_ message: NetlinkMessage) -> InterfaceAddress? {
+            NetlinkReply.parse(message.encoded(sequence: 1, extraFlags: 0)).first.flatMap { InterfaceAddress($0) }
+        }
+        let address = try #require(parsed(answer))
+        #expect(address.index == 3 && address.isGlobalAndPermanent)
+        let request = address.add(to: 9, named: "net1", before: "eth0")
+        #expect(Array(request.payload.prefix(8)) == [UInt8(AF_INET), 24, 0, 0, 9, 0, 0, 0])
+        let attributes = NetlinkAttributes(request.payload, from: 8)
+        #expect(attributes.bytes(1) == [10, 0, 0, 1] && attributes.bytes(2) == [10, 0, 0, 2] && attributes.text(3) == "net1:x")
+        // No prefix route was asked for; that it is permanent the kernel finds out, and how old it is does not matter.
+        #expect(attributes.number(8, as: UInt32.self) == 0x200 && attributes.bytes(6) == nil)
+        var learnt = NetlinkMessage(type: Int(RTM_NEWADDR), fixed: [UInt8(AF_INET6), 64, 0, 0, 3, 0, 0, 0])
+        learnt.add(1, [UInt8](repeating: 1, count: 16))
+        #expect(parsed(learnt)?.isGlobalAndPermanent == false)
+    }
+
     @Test("addresses and routes are read from the kernel's answers")
     func addressesAndRoutes() throws {
         let subnet = try #require(IPv4Subnet("10.1.2.3/24"))

@@ -140,6 +140,22 @@ import Testing
         #expect(InitMessage(decoding: message.encoded) == message)
     }
 
+    @Test("a listener is a message with a descriptor beside it")
+    func listener() throws {
+        let ends = try UnixSocket.pair().split()
+        let left = HandshakeSocket(descriptor: FileDescriptor(owning: ends.left))
+        let right = HandshakeSocket(descriptor: FileDescriptor(owning: ends.right))
+        try left.send(.ready)
+        try HandshakeSocket.send(listener: ends.left, on: ends.left)
+        #expect(try right.receive() == .ready)
+        guard case .listener(let number) = try right.receive() else { throw Errno.invalid }
+        // It is the other end: what is written to it arrives here.
+        let passed = HandshakeSocket(descriptor: FileDescriptor(owning: number))
+        try passed.send(.hooksDue)
+        #expect(try right.receive() == .hooksDue)
+        #expect(InitMessage(decoding: [5]) == nil)
+    }
+
     @Test("bytes that are no message are refused", arguments: [[], [9], [4], [4, 0x78, 0]] as [[UInt8]])
     func damaged(bytes: [UInt8]) {
         #expect(InitMessage(decoding: bytes) == nil)
@@ -166,9 +182,9 @@ import Testing
     @Test("home directories come from whole lines with an absolute directory")
     func passwd() {
         let file = Array("root:x:0:0::/root:/bin/sh\nbad:x:7\nu:x:5:5:U:home:\nv:x:6:6:::/bin/sh\nw:x:8:8::/home/w\n".utf8)
-        #expect(PasswordFile.home(of: 0, in: file) == "/root")
-        #expect(PasswordFile.home(of: 8, in: file) == "/home/w")
-        for uid: UInt32 in [5, 6, 7, 9] { #expect(PasswordFile.home(of: uid, in: file) == nil) }
+        #expect(UserDatabase.home(of: 0, in: file) == "/root")
+        #expect(UserDatabase.home(of: 8, in: file) == "/home/w")
+        for uid: UInt32 in [5, 6, 7, 9] { #expect(UserDatabase.home(of: uid, in: file) == nil) }
     }
 
     @Test("a status line of /proc is read past any name")

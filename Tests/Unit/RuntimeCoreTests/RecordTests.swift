@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The record of a container")
 struct RecordTests {
-    private static let line = #"{"version":1,"id":"a","ociVersion":"1.2.0","bundle":"/b","rootfs":"/b/r","created":"2026-01-02T03:04:05.000000006Z","owner":"","annotations":{"k\n":"v\""},"cgroup":{"places":[{"version":"v1","controllers":["cpu","cpuacct"],"mountPoint":"/sys/fs/cgroup/cpu","path":"cais/a"}]},"poststart":[{"path":"/h","args":["h"],"env":["A=1"],"timeout":3}],"namespaces":131072,"initProcess":{"pid":7,"startTicks":18446744073709551615}}"#
+    private static let line = #"{"version":1,"id":"a","ociVersion":"1.2.0","bundle":"/b","rootfs":"/b/r","created":"2026-01-02T03:04:05.000000006Z","owner":"","annotations":{"k\n":"v\""},"cgroup":{"places":[{"version":"v1","controllers":["cpu","cpuacct"],"mountPoint":"/sys/fs/cgroup/cpu","path":"cais/a"}]},"resctrl":{"group":"/sys/fs/resctrl/a","isOwn":true,"monitoring":"/sys/fs/resctrl/a/mon_groups/a"},"poststart":[{"path":"/h","args":["h"],"env":["A=1"],"timeout":3}],"namespaces":131072,"initProcess":{"pid":7,"startTicks":18446744073709551615}}"#
 
     @Test("reads what it writes, with nothing lost")
     func roundTrip() throws {
@@ -15,6 +15,7 @@ struct RecordTests {
         #expect(String(decoding: record.text.bytes, as: UTF8.self) == Self.line)
         #expect(record.cgroup?.directory(of: "cpuacct") == "/sys/fs/cgroup/cpu/cais/a")
         #expect(record.initProcess?.startTicks == .max)
+        #expect(record.resctrl == ResctrlRecord(group: "/sys/fs/resctrl/a", isOwn: true, monitoring: "/sys/fs/resctrl/a/mon_groups/a"))
     }
 
     @Test("names the member that is missing or wrong")

@@ -180,7 +180,7 @@ struct SeccompFilterTests {
             Seccomp(defaultAction: .notify), Seccomp(defaultAction: .allow, defaultErrnoRet: 1), Seccomp(defaultAction: .errno, defaultErrnoRet: 70_000),
             Seccomp(defaultAction: .allow, syscalls: [.init(names: [], action: .errno)]),
             Seccomp(defaultAction: .allow, syscalls: [.init(names: ["a"], action: .kill, errnoRet: 1)]),
-            Seccomp(defaultAction: .allow, syscalls: [.init(names: ["write"], action: .notify)]),
+            Seccomp(defaultAction: .allow, syscalls: [.init(names: ["mount"], action: .notify)]),
             Seccomp(defaultAction: .allow, syscalls: [.init(names: ["read"], action: .errno, args: [.init(index: 6, value: 0, op: .equal)])]),
             Seccomp(defaultAction: .allow, listenerMetadata: "x"),
         ])
@@ -192,7 +192,7 @@ struct SeccompFilterTests {
     func flags() throws {
         #expect(try SeccompFilter.compile(Seccomp(defaultAction: .allow, flags: [.log, .specAllow])).flags == 0b110)
         #expect(try SeccompFilter.compile(Seccomp(defaultAction: .allow, flags: [.waitKillable])).flags == 0)
-        let asking = Seccomp(defaultAction: .allow, flags: [.tsync, .waitKillable], syscalls: [.init(names: ["mount"], action: .notify)])
+        let asking = Seccomp(defaultAction: .allow, flags: [.tsync, .waitKillable], listenerPath: "/agent", syscalls: [.init(names: ["mount"], action: .notify)])
         #expect(try SeccompFilter.compile(asking).flags == 0b111001)
         #expect(try SeccompFilter.compile(asking).hasListener)
     }
