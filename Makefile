@@ -107,7 +107,7 @@ test-cgroup1: deps build ## what stands on cgroups, without v2 beside v1; ONLY=T
 		$(abspath $(VENV))/bin/python -m pytest -q -p no:cacheprovider $(or $(ONLY),$(CGROUP_SUITE)) $(ARGS)
 test-cgroup2: deps build ## the same in an emulated machine that has only cgroup v2; ONLY= for more
 	$(call install_missing,$(CGROUP2_PACKAGES))
-	nice bash Tests/Support/cgroup2-machine.sh -- env CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support \
+	nice bash Tests/Support/cgroup2-machine.sh -- env CAIS_TEST_PATIENCE=6 CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support \
 		$(abspath $(VENV))/bin/python -m pytest -q -p no:cacheprovider $(or $(ONLY),$(CGROUP_SUITE)) $(ARGS)
 bench: deps build ## time, CPU and memory beside the peers found here, interleaved in one run
 	CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support $(VENV)/bin/python Tests/Bench/bench.py $(ARGS)

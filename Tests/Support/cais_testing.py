@@ -23,9 +23,13 @@ IS_PEER = "RUNTIME" in os.environ and "cais-runtime" not in os.environ["RUNTIME"
 CGROUP_PARENT = f"/cais-test-{os.getpid()}"
 
 
+# By how much longer than here things may take: an emulated machine is ten times slower.
+PATIENCE = float(os.environ.get("CAIS_TEST_PATIENCE", "1"))
+
+
 def wait_until(what, condition, seconds=15.0):
     """Polls until `condition()` is true and returns its value; fails naming `what` at the deadline."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     pause = 0.002
     while True:
         value = condition()
@@ -222,7 +226,7 @@ class Runtime:
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             given.write(input)
             given.seek(0)
-            done = subprocess.run(self.command(*arguments, flags=flags), stdin=given, stdout=out, stderr=err, timeout=timeout,
+            done = subprocess.run(self.command(*arguments, flags=flags), stdin=given, stdout=out, stderr=err, timeout=timeout * PATIENCE,
                                   env={**os.environ, **(env or {})}, cwd=cwd, check=False, **options)
             out.seek(0)
             err.seek(0)
@@ -253,7 +257,7 @@ class Runtime:
         name = self.name()
         with open(bundle.path / "output", "wb") as output, open(bundle.path / "errors", "wb") as errors:
             done = subprocess.run(self.command("create", "--bundle", bundle.path, "--pid-file", bundle.path / "pid", *flags, name),
-                                  stdin=subprocess.DEVNULL, stdout=output, stderr=errors, timeout=60, check=False)
+                                  stdin=subprocess.DEVNULL, stdout=output, stderr=errors, timeout=60 * PATIENCE, check=False)
         assert done.returncode == 0, (bundle.path / "errors").read_text()
         return Running(self, name, bundle)
 
