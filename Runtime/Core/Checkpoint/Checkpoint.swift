@@ -19,6 +19,7 @@ extension Container {
         if configuration.process?.terminal ?? false {
             throw Fault(.unsupported, "a container with a terminal cannot be checkpointed: criu's command line does not give the terminal back")
         }
+        if record.rootPlace != nil { throw Fault(.unsupported, "a container without a mount namespace of its own cannot be checkpointed") }
         let program = try Criu.find(options.program)
         let images = try Checkpoint.directory(options.imagePath)
         try Checkpoint.checkParent(options.parentPath, images: images)

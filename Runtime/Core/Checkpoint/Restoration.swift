@@ -19,6 +19,7 @@ extension Creation {
         if plan.spec.process?.terminal ?? false {
             throw Fault(.unsupported, "a container with a terminal cannot be restored: criu's command line does not give the terminal back")
         }
+        guard plan.hasOwnTree else { throw Fault(.unsupported, "a container without a mount namespace of its own cannot be restored") }
         let program = try Criu.find(restoring.program)
         let images = try attempt("open images in \(restoring.imagePath)") { () throws(Errno) in
             guard let resolved = realpath(restoring.imagePath, nil) else { throw Errno.current }
