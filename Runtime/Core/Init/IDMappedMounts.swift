@@ -6,13 +6,19 @@ import OCISpec
 
 enum IDMappedMounts {
     /// Maps the owners of a detached tree. Needs CAP_SYS_ADMIN over the file system's user namespace.
-    static func apply(
-        uid: [RuntimeSpec.Linux.IDMapping], gid: [RuntimeSpec.Linux.IDMapping], to tree: CInt, recursive: Bool
-    ) throws(Fault) {
-        let namespace = try makeNamespace(uid: NamespacePlan.lines(uid), gid: NamespacePlan.lines(gid))
-        try attempt("map ids") { () throws(Errno) in
-            try Mount.change(tree, recursive: recursive, set: .idMapped, userNamespace: namespace.rawValue)
+    static func apply(_ mapping: PlannedMount.IDMapping?, to tree: CInt) throws(Fault) {
+        switch mapping {
+        case nil: return
+        case .own(let uid, let gid, let recursive):
+            try apply(try makeNamespace(uid: NamespacePlan.lines(uid), gid: NamespacePlan.lines(gid)), to: tree, recursive: recursive)
+        case .joined(let path, let recursive):
+            try apply(try attempt("open user namespace \(path)") { () throws(Errno) in try Files.open(path) }, to: tree, recursive: recursive)
         }
+    }
+
+    private static func apply(_ namespace: borrowing FileDescriptor, to tree: CInt, recursive: Bool) throws(Fault) {
+        let number = namespace.rawValue
+        try attempt("map ids") { () throws(Errno) in try Mount.change(tree, recursive: recursive, set: .idMapped, userNamespace: number) }
     }
 
     /// A user namespace with nobody in it: a child makes it, waits to be mapped, and is ended.

@@ -79,6 +79,7 @@ struct Mounting: ~Copyable {
         if mount.options.copyUp {
             try within("copy up") { () throws(Fault) in try CopyUp.copy(from: target, to: made) }
         }
+        try IDMappedMounts.apply(mount.idMapping, to: made.rawValue)
         try Mounting.applyRecursive(mount, to: made.rawValue)
         try attempt("attach") { () throws(Errno) in try Mount.attach(made, to: target) }
         if mount.isReadOnlyLast { readOnlyLast.append(made.release()) }
@@ -100,9 +101,7 @@ struct Mounting: ~Copyable {
     /// Gives a mount the properties that its options ask for.
     /// - Returns: what to warn of: properties that came with it and are locked.
     static func apply(_ mount: PlannedMount, to tree: borrowing FileDescriptor) throws(Fault) -> [String] {
-        if case .own(let uid, let gid, let recursive) = mount.idMapping {
-            try IDMappedMounts.apply(uid: uid, gid: gid, to: tree.rawValue, recursive: recursive)
-        }
+        try IDMappedMounts.apply(mount.idMapping, to: tree.rawValue)
         var locked: MountAttributes = []
         let options = mount.options
         if !options.set.isEmpty || !options.clear.isEmpty {
