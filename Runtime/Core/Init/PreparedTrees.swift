@@ -10,6 +10,8 @@ import OCISpec
 struct PreparedTrees: Sendable {
     var root: CInt?
     var mounts: [Int: CInt] = [:]
+    /// The user namespaces whose mapping file systems that init makes have; indexed as mounts.
+    var idMaps: [Int: CInt] = [:]
     /// By the device's path on the host.
     var devices: [String: CInt] = [:]
     /// By the name of the hierarchy's directory.
@@ -20,7 +22,7 @@ struct PreparedTrees: Sendable {
     /// Closes what is left, in the process that does not use it.
     consuming func closeAll() {
         if let root { close(root) }
-        for number in Array(mounts.values) + Array(devices.values) + Array(cgroups.values) { close(number) }
+        for number in Array(mounts.values) + Array(idMaps.values) + Array(devices.values) + Array(cgroups.values) { close(number) }
     }
 
     /// Makes all that the plan has to have made beforehand: nearly nothing without a user namespace.
@@ -34,6 +36,9 @@ struct PreparedTrees: Sendable {
             trees.root = root.release()
         }
         for (index, mount) in plan.mounts.enumerated() {
+            if case .fileSystem = mount.source, let mapping = mount.idMapping {
+                trees.idMaps[index] = try within(mount.name) { () throws(Fault) in try IDMappedMounts.namespace(of: mapping).release() }
+            }
             guard case .bind(let path, let recursive) = mount.source else { continue }
             guard isInUserNamespace || mount.sharesWithHost || mount.idMapping != nil else { continue }
             trees.mounts[index] = try within("mounts[\(index)]: \(mount.name)") { () throws(Fault) in

@@ -22,6 +22,13 @@ struct PlannedMount: Hashable, Sendable {
         case own(uid: [RuntimeSpec.Linux.IDMapping], gid: [RuntimeSpec.Linux.IDMapping], recursive: Bool)
         /// That of a user namespace which the container joins.
         case joined(path: String, recursive: Bool)
+
+        /// Whether it is for the mounts beneath too.
+        var isRecursive: Bool {
+            switch self {
+            case .own(_, _, let recursive), .joined(_, let recursive): recursive
+            }
+        }
     }
 
     /// Absolute in the container, cleaned of `.`, `..` and doubled slashes.
