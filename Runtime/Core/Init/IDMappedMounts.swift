@@ -6,13 +6,24 @@ import OCISpec
 
 enum IDMappedMounts {
     /// Maps the owners of a detached tree. Needs CAP_SYS_ADMIN over the file system's user namespace.
-    static func apply(
-        uid: [RuntimeSpec.Linux.IDMapping], gid: [RuntimeSpec.Linux.IDMapping], to tree: CInt, recursive: Bool
-    ) throws(Fault) {
-        let namespace = try makeNamespace(uid: NamespacePlan.lines(uid), gid: NamespacePlan.lines(gid))
-        try attempt("map ids") { () throws(Errno) in
-            try Mount.change(tree, recursive: recursive, set: .idMapped, userNamespace: namespace.rawValue)
+    static func apply(_ mapping: PlannedMount.IDMapping?, to tree: CInt) throws(Fault) {
+        guard let mapping else { return }
+        try apply(try namespace(of: mapping), to: tree, recursive: mapping.isRecursive)
+    }
+
+    /// The user namespace that maps. To be asked for before the process has another root than its mount namespace, where
+    /// the kernel makes none.
+    static func namespace(of mapping: PlannedMount.IDMapping) throws(Fault) -> FileDescriptor {
+        switch mapping {
+        case .own(let uid, let gid, _): try makeNamespace(uid: NamespacePlan.lines(uid), gid: NamespacePlan.lines(gid))
+        case .joined(let path, _): try attempt("open user namespace \(path)") { () throws(Errno) in try Files.open(path) }
         }
+    }
+
+    /// The same with a namespace that was made before.
+    static func apply(_ namespace: borrowing FileDescriptor, to tree: CInt, recursive: Bool) throws(Fault) {
+        let number = namespace.rawValue
+        try attempt("map ids") { () throws(Errno) in try Mount.change(tree, recursive: recursive, set: .idMapped, userNamespace: number) }
     }
 
     /// A user namespace with nobody in it: a child makes it, waits to be mapped, and is ended.

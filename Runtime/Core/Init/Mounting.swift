@@ -41,7 +41,7 @@ struct Mounting: ~Copyable {
         switch mount.source {
         case .remount: try remount(mount)
         case .cgroup: try mountCgroup(mount)
-        case .fileSystem(let type, let source): try mountFileSystem(type, source: source, mount)
+        case .fileSystem(let type, let source): try mountFileSystem(type, source: source, mount, index: index)
         case .bind(let path, let recursive):
             let copy = try bindTree(path, recursive: recursive, mount, index: index)
             let status = try attempt("stat") { () throws(Errno) in try copy.status() }
@@ -59,7 +59,7 @@ struct Mounting: ~Copyable {
         return copy
     }
 
-    private mutating func mountFileSystem(_ type: String, source: String?, _ mount: PlannedMount) throws(Fault) {
+    private mutating func mountFileSystem(_ type: String, source: String?, _ mount: PlannedMount, index: Int) throws(Fault) {
         let isKernels = Mounting.kernelFileSystems.contains(type)
         // A link in the image must not decide where the kernel's own files appear (CVE-2019-19921).
         let reach: Files.Reach = type == "proc" || type == "sysfs" ? .beneathNoLinks : .inRoot
@@ -78,6 +78,9 @@ struct Mounting: ~Copyable {
         let made = try makeFileSystem(type, source: source ?? type, parameters: parameters, attributes: attributes)
         if mount.options.copyUp {
             try within("copy up") { () throws(Fault) in try CopyUp.copy(from: target, to: made) }
+        }
+        if let namespace = prepared.take(.idMap(index)) {
+            try IDMappedMounts.apply(namespace, to: made.rawValue, recursive: mount.idMapping?.isRecursive ?? false)
         }
         try Mounting.applyRecursive(mount, to: made.rawValue)
         try attempt("attach") { () throws(Errno) in try Mount.attach(made, to: target) }
@@ -100,9 +103,7 @@ struct Mounting: ~Copyable {
     /// Gives a mount the properties that its options ask for.
     /// - Returns: what to warn of: properties that came with it and are locked.
     static func apply(_ mount: PlannedMount, to tree: borrowing FileDescriptor) throws(Fault) -> [String] {
-        if case .own(let uid, let gid, let recursive) = mount.idMapping {
-            try IDMappedMounts.apply(uid: uid, gid: gid, to: tree.rawValue, recursive: recursive)
-        }
+        try IDMappedMounts.apply(mount.idMapping, to: tree.rawValue)
         var locked: MountAttributes = []
         let options = mount.options
         if !options.set.isEmpty || !options.clear.isEmpty {

@@ -12,6 +12,8 @@ struct PreparedTrees: Sendable {
     enum Use: Equatable, Sendable {
         /// The mount at this index of the plan.
         case mount(Int)
+        /// The mapping of the mount at this index, which is a file system that init makes: its user namespace.
+        case idMap(Int)
         /// The device at this path of the host.
         case device(String)
         /// The cgroup directory at this path.
@@ -50,6 +52,10 @@ struct PreparedTrees: Sendable {
             trees.root = root.release()
         }
         for (index, mount) in plan.mounts.enumerated() {
+            if case .fileSystem = mount.source, let mapping = mount.idMapping {
+                let number = try within(mount.name) { () throws(Fault) in try IDMappedMounts.namespace(of: mapping).release() }
+                trees.copies.append((.idMap(index), number))
+            }
             guard case .bind(let path, let recursive) = mount.source else { continue }
             guard isInUserNamespace || mount.sharesWithHost || mount.idMapping != nil else { continue }
             let number = try within("mounts[\(index)]: \(mount.name)") { () throws(Fault) in

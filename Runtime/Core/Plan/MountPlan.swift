@@ -20,6 +20,15 @@ struct PlannedMount: Hashable, Sendable {
     /// The id mapping of the mount: its own, or that of the container's user namespace.
     enum IDMapping: Hashable, Sendable {
         case own(uid: [RuntimeSpec.Linux.IDMapping], gid: [RuntimeSpec.Linux.IDMapping], recursive: Bool)
+        /// That of a user namespace which the container joins.
+        case joined(path: String, recursive: Bool)
+
+        /// Whether it is for the mounts beneath too.
+        var isRecursive: Bool {
+            switch self {
+            case .own(_, _, let recursive), .joined(_, let recursive): recursive
+            }
+        }
     }
 
     /// Absolute in the container, cleaned of `.`, `..` and doubled slashes.
@@ -68,7 +77,7 @@ enum MountPlan {
         }
         return PlannedMount(
             destination: destination, source: source, options: options,
-            idMapping: try idMapping(mount, options: options, linux: spec.linux))
+            idMapping: try idMapping(mount, options: options, source: source, linux: spec.linux))
     }
 
     private static func source(_ mount: RuntimeSpec.Mount, options: MountOptions, bundle: String) throws(Fault) -> PlannedMount.Source {
@@ -93,6 +102,18 @@ enum MountPlan {
     }
 
     private static func idMapping(
+        _ mount: RuntimeSpec.Mount, options: MountOptions, source: PlannedMount.Source, linux: RuntimeSpec.Linux?
+    ) throws(Fault) -> PlannedMount.IDMapping? {
+        let mapping = try idMapping(mount, options: options, linux: linux)
+        switch source {
+        case .fileSystem, .bind: return mapping
+        case .cgroup, .remount:
+            guard mapping == nil else { throw Fault(.unsupported, "idmap of the mount on \(mount.destination): it is for new mounts, and not for cgroups") }
+            return nil
+        }
+    }
+
+    private static func idMapping(
         _ mount: RuntimeSpec.Mount, options: MountOptions, linux: RuntimeSpec.Linux?
     ) throws(Fault) -> PlannedMount.IDMapping? {
         let (uid, gid) = (mount.uidMappings ?? [], mount.gidMappings ?? [])
@@ -104,6 +125,7 @@ enum MountPlan {
         if !uid.isEmpty { return .own(uid: uid, gid: gid, recursive: recursive) }
         guard options.idMapping != .none else { return nil }
         // The words without mappings of the mount's own mean those of the container's user namespace.
+        if let path = linux?.namespaces?.first(where: { $0.type == .user })?.path, !path.isEmpty { return .joined(path: path, recursive: recursive) }
         guard let uid = linux?.uidMappings, let gid = linux?.gidMappings, !uid.isEmpty, !gid.isEmpty else {
             throw Fault(.invalidArgument, "idmap of the mount on \(mount.destination) needs mappings or a user namespace with them")
         }

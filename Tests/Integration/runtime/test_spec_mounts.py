@@ -1,10 +1,11 @@
 """Propagation of the root, and the options of mounts as the kernel shows them afterwards."""
 
+import os
 import subprocess
 
 import pytest
 
-from cais_testing import IS_PEER, changed
+from cais_testing import IS_PEER, changed, wait_until
 
 
 @pytest.fixture
@@ -114,3 +115,40 @@ def test_id_mapping_words_need_mappings(runtime):
     mount["uidMappings"] = [{"containerID": 0, "hostID": 1000, "size": 10}]
     result = runtime.once("true", change=lambda config: config["mounts"].append(mount))
     assert result.code != 0 and "must be given together" in result.err, result
+
+
+@pytest.mark.skipif(IS_PEER, reason="Debian's runc knows no idmap, its successors only for bind mounts")
+def test_a_new_file_system_is_id_mapped(runtime):
+    mapping = [{"containerID": 0, "hostID": 1000, "size": 10}]
+    mount = {"destination": "/one", "type": "tmpfs", "source": "tmpfs", "uidMappings": mapping, "gidMappings": mapping}
+    result = runtime.once("stat", "-c", "%u %g", "/one", change=lambda config: config["mounts"].append(mount))
+    assert result.out == "1000 1000\n", result
+
+
+@pytest.mark.skipif(IS_PEER, reason="Debian's runc knows no idmap")
+def test_idmap_without_mappings_is_that_of_the_namespace_that_is_joined(runtime):
+    holder = subprocess.Popen(["unshare", "-U", "sleep", "60"])
+    try:
+        wait_until("it is in its namespace", lambda: os.readlink(f"/proc/{holder.pid}/ns/user") != os.readlink("/proc/self/ns/user"))
+        for file in ("uid_map", "gid_map"):
+            with open(f"/proc/{holder.pid}/{file}", "w") as maps:
+                maps.write("0 100000 65536")
+        source = runtime.directory / "source"
+        source.mkdir()
+        (source / "roots").touch()
+
+        def change(config):
+            config["linux"]["namespaces"].append({"type": "user", "path": f"/proc/{holder.pid}/ns/user"})
+            config["mounts"] = [mount for mount in config["mounts"] if mount["type"] == "proc"]
+            config["mounts"].append({"destination": "/one", "source": str(source), "options": ["bind", "idmap"]})
+            config["mounts"].append({"destination": "/two", "source": str(source), "options": ["bind"]})
+        bundle = runtime.bundle("stat", "-c", "%u", "/one/roots", "/two/roots", change=change)
+        for path in (runtime.directory, bundle.path, source):
+            path.chmod(0o755)
+        for name in ("", "dev", "proc", "sys"):
+            os.chown(bundle.rootfs / name, 100000, 100000)
+        result = runtime.run("run", "--bundle", bundle.path, runtime.name())
+        assert result.out.split() == ["0", "65534"], result
+    finally:
+        holder.kill()
+        holder.wait()

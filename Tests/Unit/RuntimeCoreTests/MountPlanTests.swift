@@ -89,6 +89,11 @@ import Testing
         #expect(throws: Fault.self) { try plan([.init(destination: "/x", source: "/y", options: ["bind", "idmap"])]) }
         let mount = try plan([.init(destination: "/x", source: "/y", options: ["bind", "ridmap"])], linux: .init(uidMappings: one, gidMappings: one))[0]
         #expect(mount.idMapping == .own(uid: one, gid: one, recursive: true))
+        let joined = RuntimeSpec.Linux(namespaces: [.init(type: .user, path: "/proc/1/ns/user")])
+        #expect(try plan([.init(destination: "/x", source: "/y", options: ["bind", "idmap"])], linux: joined)[0].idMapping == .joined(path: "/proc/1/ns/user", recursive: false))
+        #expect(throws: Fault.self) { try plan([.init(destination: "/x", type: "cgroup", uidMappings: one, gidMappings: one)]) }
+        #expect(throws: Fault.self) { try plan([.init(destination: "/x", options: ["remount", "idmap"], uidMappings: one, gidMappings: one)]) }
+        #expect(try plan([.init(destination: "/x", type: "tmpfs", uidMappings: one, gidMappings: one)])[0].idMapping != nil)
     }
 
     @Test("a read-only tmpfs waits until everything beneath it is there")

@@ -89,7 +89,8 @@ struct SeccompFilterTests {
             (.kill, nil, 0), (.killThread, nil, 0), (.killProcess, nil, 0x8000_0000), (.log, nil, 0x7FFC_0000), (.notify, nil, 0x7FC0_0000),
         ]
         for (action, errno, value) in actions {
-            let machine = try Self.machine(Seccomp(defaultAction: .errno, defaultErrnoRet: 99, syscalls: [.init(names: ["getpid"], action: action, errnoRet: errno)]))
+            let rules = [RuntimeSpec.Linux.SeccompRule(names: ["getpid"], action: action, errnoRet: errno)]
+            let machine = try Self.machine(Seccomp(defaultAction: .errno, defaultErrnoRet: 99, listenerPath: "/agent", syscalls: rules))
             #expect(machine.run(39) == value, "\(action)")
             #expect(machine.run(38) == 0x0005_0063)
         }
