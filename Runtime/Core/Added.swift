@@ -50,6 +50,8 @@ extension Container {
         let filter = try configuration.linux?.seccomp.map { profile throws(Fault) in
             try SeccompFilter.compile(profile, cacheDirectory: store.filterCache)
         }
+        // Where the mount namespace is not the container's alone, its root is init's and not the namespace's.
+        let root = try record.rootPlace == nil ? nil : attempt("open root") { () throws(Errno) in try live.openRoot().release() }
         // Before the clone, since that may put the process into its cgroup already.
         try Scheduling.keep(to: request.process.execCPUAffinity?.initial, "initial")
         let isStaged = kinds.contains(.user) && geteuid() != 0
@@ -61,7 +63,7 @@ extension Container {
             close(ends.left)
             let added = AddedInit(
                 process: request.process, options: request.options, id: record.id, kinds: kinds, isStaged: isStaged,
-                scoreWarning: scoreWarning, live: live, entrance: entrance,
+                scoreWarning: scoreWarning, live: live, root: root, entrance: entrance,
                 filter: filter, consoleSocket: console, personality: configuration.linux?.personality,
                 memoryPolicy: memoryPolicy,
                 socket: HandshakeSocket(descriptor: FileDescriptor(owning: ends.right)))
@@ -69,6 +71,7 @@ extension Container {
         }
         close(ends.right)
         if let console { close(console) }
+        if let root { close(root) }
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: ends.left))
         return try settle(AddedProcess(pid: pid, process: Pidfd(owning: pidfd)), socket: socket, request: request, isStaged: isStaged, pidfdSocket: pidfdSocket)
     }
@@ -115,7 +118,7 @@ extension Container {
             while let message = try attempt("hear from the process", { () throws(Errno) in try socket.receive() }) {
                 switch message {
                 case .warning(let text): journal.write(.warning, text)
-                case .failed(let fault): throw fault
+                case .failed(let fault), .hookFailed(let fault): throw fault
                 case .ready: isReady = true
                 case .hooksDue: continue
                 }

@@ -52,8 +52,10 @@ package struct Container {
             throw Fault(.conflict, "cannot start a container that is \(what)")
         }
         let notify = try notifySocket()
-        try StartGate.open(store.gatePath(record.id), journal: journal)
-        unlink(store.gatePath(record.id))
+        switch try StartGate.open(store.gatePath(record.id), journal: journal) {
+        case .runs: unlink(store.gatePath(record.id))
+        case .hookFailed(let fault): throw ended(by: fault)
+        }
         try runPoststart()
         _ = consume lock
         guard let notify, let pid = record.initProcess?.pid else { return }
@@ -62,14 +64,25 @@ package struct Container {
         try notify.waitUntilReady(pid, process)
     }
 
-    /// The hooks after the program was started; where one fails the container is ended.
+    /// The hooks after the program was started. Where one fails, the container is ended and gone, or
+    /// the log has a warning, by the version of the specification that its bundle is for.
     package func runPoststart() throws(Fault) {
-        do throws(Fault) {
-            try Hooks.run(record.poststart, "poststart", state: record.state(.running, pid: record.initProcess?.pid), in: record.bundle)
-        } catch {
-            try? signal(SIGKILL, all: false)  // it may have ended by itself, which is as good
-            throw error
+        guard let hooks = record.poststart, !hooks.isEmpty else { return }
+        let state = record.state(.running, pid: record.initProcess?.pid)
+        guard SpecVersion(record.ociVersion)?.poststartFailureEnds ?? true else {
+            return Hooks.runAll(hooks, "poststart", state: state, in: record.bundle, journal: journal)
         }
+        do throws(Fault) { try Hooks.run(hooks, "poststart", state: state, in: record.bundle) } catch { throw ended(by: error) }
+    }
+
+    /// Stops the container and takes it away because of `fault`, which is what the caller is told;
+    /// what cannot be taken away is in the log, and delete tries again.
+    private func ended(by fault: Fault) -> Fault {
+        do throws(Fault) {
+            try end()
+            try destroy()
+        } catch { journal.write(.warning, "\(error)") }
+        return fault
     }
 
     // MARK: - kill
@@ -120,14 +133,14 @@ package struct Container {
     /// How long a killed container may take to end, in milliseconds.
     static let killWaitMillisecondsMax = 10_000
 
-    /// Takes away all that create made. A running container needs `force`.
+    /// Takes away all that create made. One that has not stopped needs `force` (runtime.md, delete:
+    /// "attempting to delete a container that is not stopped MUST … generate an error").
     package func delete(force: Bool) throws(Fault) {
         let lock = try store.lock(record.id)
         let status = self.status
         switch status {
         case .stopped: break
-        case .created: try end()
-        case .creating, .running, .paused:
+        case .creating, .created, .running, .paused:
             guard force else {
                 throw Fault(.conflict, "cannot delete container \(record.id) that is not stopped: \(status.rawValue)")
             }
@@ -154,19 +167,13 @@ package struct Container {
         }
     }
 
-    /// The undoing of create, which goes on past failures, and the poststop hooks, which can only warn.
+    /// The undoing of create, and when that is done the poststop hooks, which can only warn.
     package func destroy() throws(Fault) {
-        var failure: Fault?
-        do throws(Fault) {
-            let cgroup = try cgroup()
-            try cgroup?.signalAll(SIGKILL)
-            try cgroup?.remove()
-        } catch { failure = error }
-        do throws(Fault) {
-            try Hooks.run(record.poststop, "poststop", state: record.state(.stopped, pid: nil), in: record.bundle)
-        } catch { journal.write(.warning, "\(error)") }
-        if let failure { throw failure }
+        let cgroup = try cgroup()
+        try cgroup?.signalAll(SIGKILL)
+        try cgroup?.remove()
         try store.remove(record.id)
+        Hooks.runAll(record.poststop, "poststop", state: record.state(.stopped, pid: nil), in: record.bundle, journal: journal)
     }
 
     /// Takes away what a killed create left: a name with no record, or nothing at all.

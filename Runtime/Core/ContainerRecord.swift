@@ -24,6 +24,8 @@ package struct ContainerRecord: Sendable {
     let poststop: [RuntimeSpec.Hook]?
     /// The kinds of namespaces that exec has to enter, as bits.
     let namespaces: UInt32
+    /// Where its file tree is attached, in a mount namespace that others use too; nil where it has one of its own.
+    var rootPlace: String?
     /// Init; nil until it is ready and the container so created.
     var initProcess: InitProcess?
 
@@ -74,6 +76,7 @@ extension ContainerRecord {
         poststart = try members.hooks("poststart")
         poststop = try members.hooks("poststop")
         namespaces = try members.integer(needed: "namespaces")
+        rootPlace = try members.string("rootPlace")
         initProcess = try members.object("initProcess") {
             InitProcess(pid: try $0.integer(needed: "pid"), startTicks: try $0.integer(needed: "startTicks"))
         }
@@ -94,6 +97,7 @@ extension ContainerRecord {
         text.add("poststart", hooks: poststart)
         text.add("poststop", hooks: poststop)
         text.add("namespaces", integer: namespaces)
+        text.add("rootPlace", rootPlace)
         if let initProcess {
             var process = JSONObjectText()
             process.add("pid", integer: initProcess.pid)

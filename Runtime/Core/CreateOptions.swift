@@ -26,8 +26,8 @@ package struct CreateOptions: Sendable {
     /// exec: whether a paused container is entered all the same.
     package var toleratesPaused = false
 
-    /// Filled in on the way: whether there are hooks to run in the runtime's namespaces.
-    var hasRuntimeHooks = false
+    /// Filled in on the way: whether there are hooks to run before the program.
+    var hasHooks = false
 
     /// The defaults.
     package init() {}

@@ -37,7 +37,8 @@ package struct Creation {
         if options.notifyAddress != nil { NotifySocket.add(to: &spec, directory: store.notifyDirectory(id)) }
         plan = try ContainerPlan.make(id: id, spec: spec, bundle: bundle.path)
         let hooks = bundle.spec.hooks
-        self.options.hasRuntimeHooks = !(hooks?.prestart ?? []).isEmpty || !(hooks?.createRuntime ?? []).isEmpty
+        let lists = [hooks?.prestart, hooks?.createRuntime, hooks?.createContainer, hooks?.startContainer]
+        self.options.hasHooks = lists.contains { !($0 ?? []).isEmpty }
         try self.options.checkConsole(hasTerminal: plan.spec.process?.terminal ?? false)
     }
 
@@ -64,6 +65,7 @@ package struct Creation {
             plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
         var record = makeRecord(cgroup: cgroup?.record)
+        if !plan.hasOwnTree { record.rootPlace = try store.makeRootPlace(plan.id) }
         try store.write(record)
         try store.keep(configuration: configuration, of: plan.id)
         let notify = try makeNotifySocket(waits: waits)
@@ -72,7 +74,9 @@ package struct Creation {
         let process = Pidfd(owning: child.pidfd)
         let socket = HandshakeSocket(descriptor: FileDescriptor(owning: child.socket))
         try setUpFromOutside(child.pid, socket: socket)
-        try converse(socket, record: record, child: child.pid)
+        try converse(socket, record: record, child: child.pid, undo: &undo)
+        // From here on it is a container, whose end its hooks hear of.
+        undo.record = record
         let status = try attempt("look at init") { () throws(Errno) in try Procfs.status(of: child.pid) }
         record.initProcess = .init(pid: child.pid, startTicks: status.startTicks)
         try store.write(record)
@@ -188,16 +192,19 @@ package struct Creation {
     }
 
     /// Until init is ready.
-    private func converse(_ socket: borrowing HandshakeSocket, record: ContainerRecord, child: pid_t) throws(Fault) {
+    private func converse(
+        _ socket: borrowing HandshakeSocket, record: ContainerRecord, child: pid_t, undo: inout Undo
+    ) throws(Fault) {
         while true {
             guard let message = try attempt("hear from init", { () throws(Errno) in try socket.receive() }) else {
                 throw Fault(.failed, "container init ended without a word: \(Creation.describe(Hooks.reap(child)))")
             }
             switch message {
             case .warning(let text): journal.write(.warning, text)
-            case .failed(let fault): throw fault
+            case .failed(let fault), .hookFailed(let fault): throw fault
             case .ready: return
             case .hooksDue:
+                undo.record = record
                 let state = record.state(.creating, pid: child)
                 try Hooks.run(plan.spec.hooks?.prestart, "prestart", state: state, in: plan.bundle)
                 try Hooks.run(plan.spec.hooks?.createRuntime, "createRuntime", state: state, in: plan.bundle)
@@ -211,7 +218,7 @@ package struct Creation {
         while let message = try attempt("hear from init", { () throws(Errno) in try socket.receive() }) {
             switch message {
             case .warning(let text): journal.write(.warning, text)
-            case .failed(let fault): throw fault
+            case .failed(let fault), .hookFailed(let fault): throw fault
             case .ready, .hooksDue: continue
             }
         }
@@ -231,6 +238,9 @@ struct Undo {
     let id: String
     var cgroup: (any CgroupManager)?
     var child: pid_t?
+    /// Set when its hooks have begun, or it was complete: then those for its end are run too
+    /// (runtime.md, lifecycle: a hook that fails leads to the steps of delete).
+    var record: ContainerRecord?
 
     init(store: StateStore, id: String) {
         self.store = store
@@ -245,6 +255,8 @@ struct Undo {
         }
         do throws(Fault) { try cgroup?.remove() } catch { journal.write(.warning, "undo: \(error)") }
         do throws(Fault) { try store.remove(id) } catch { journal.write(.warning, "undo: \(error)") }
+        guard let record else { return }
+        Hooks.runAll(record.poststop, "poststop", state: record.state(.stopped, pid: nil), in: record.bundle, journal: journal)
     }
 }
 

@@ -9,7 +9,7 @@
 //        |<------------------------------- warning|  any number of times
 //        |<------------------------------ hooksDue|  only where there are hooks
 //        | prestart, createRuntime hooks          |
-//        |-- proceed ---------------------------->| createContainer hooks, pivot_root,
+//        |-- proceed ---------------------------->| createContainer hooks (or `hookFailed`), pivot_root,
 //        |                                        | identity, capabilities, seccomp
 //        |<--------------------------------- ready|  or `failed`, or end of file: it died
 //        | record, pid file; create returns       | waits at the gate (StartGate.swift)
@@ -31,6 +31,8 @@ enum InitMessage: Hashable, Sendable {
     case ready
     /// A step failed, and init ends.
     case failed(Fault)
+    /// A hook inside failed, and init ends; after `start` the container ends with it.
+    case hookFailed(Fault)
 }
 
 /// One end of the socket between runtime and init.
@@ -93,9 +95,13 @@ extension InitMessage {
         case .warning(let text): return InitMessage.pack(1, [text])
         case .hooksDue: return [2]
         case .ready: return [3]
-        case .failed(let fault):
-            return InitMessage.pack(4, [fault.kind.rawValue, String(fault.errno ?? 0), fault.reason] + fault.trail)
+        case .failed(let fault): return InitMessage.pack(4, InitMessage.fields(of: fault))
+        case .hookFailed(let fault): return InitMessage.pack(6, InitMessage.fields(of: fault))
         }
+    }
+
+    private static func fields(of fault: Fault) -> [String] {
+        [fault.kind.rawValue, String(fault.errno ?? 0), fault.reason] + fault.trail
     }
 
     init?(decoding bytes: [UInt8]) {
@@ -104,9 +110,10 @@ extension InitMessage {
         case 1: self = .warning(fields[0])
         case 2: self = .hooksDue
         case 3: self = .ready
-        case 4:
+        case .some(let tag) where tag == 4 || tag == 6:
             guard fields.count > 3, let kind = FaultKind(rawValue: fields[0]), let errno = Int32(fields[1]) else { return nil }
-            self = .failed(Fault(kind, fields[2], errno: errno == 0 ? nil : errno, trail: Array(fields[3..<(fields.count - 1)])))
+            let fault = Fault(kind, fields[2], errno: errno == 0 ? nil : errno, trail: Array(fields[3..<(fields.count - 1)]))
+            self = tag == 4 ? .failed(fault) : .hookFailed(fault)
         default: return nil
         }
     }

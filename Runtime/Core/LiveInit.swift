@@ -1,4 +1,5 @@
 // LiveInit owns the handle on a container's init by which it is signalled and entered.
+import CLinux
 import Faults
 import Linux
 import OCISpec
@@ -8,6 +9,17 @@ struct LiveInit: ~Copyable {
     let process: Pidfd
     /// `created`, `running` or `paused`.
     let status: RuntimeStatus
+
+    /// The number of the process, in the runtime's pid namespace.
+    let pid: pid_t
+
+    /// Init's root, which is the container's (proc(5), /proc/PID/root).
+    func openRoot() throws(Errno) -> FileDescriptor {
+        let root = try Files.open("/proc/\(pid)/root", flags: O_PATH | O_DIRECTORY)
+        // As long as init has not ended, nobody else has had its number.
+        if try process.hasExited() { throw .noProcess }
+        return root
+    }
 }
 
 extension Container {
@@ -23,7 +35,7 @@ extension Container {
         let status = self.status
         switch status {
         case .creating, .stopped: return nil
-        case .created, .running, .paused: return LiveInit(process: process, status: status)
+        case .created, .running, .paused: return LiveInit(process: process, status: status, pid: initProcess.pid)
         }
     }
 }

@@ -41,7 +41,7 @@ struct Stage {
             guard let pid = pid_t(text) else { break }
             let pidfd = try attempt("open the new process") { () throws(Errno) in try call { cais_pidfd_open(pid, 0) } }
             return .parent(child: pid, pidfd: pidfd)
-        case .failed(let fault): throw fault
+        case .failed(let fault), .hookFailed(let fault): throw fault
         case .ready, .hooksDue, nil: break
         }
         throw Fault(.failed, "stage ended without a word: \(Creation.describe(status))")

@@ -2,7 +2,8 @@
 //
 //     start                                     init
 //        |-- connect to <root>/<id>/start.sock -->| accepted; startContainer hooks
-//        |<------------- `failed`, or end of file |  end of file: execve(2) closed the socket
+//        |<--------- `hookFailed`, `failed`, or   |
+//        |<--------------------------- end of file|  end of file: execve(2) closed the socket
 //
 // A socket and not a FIFO, because it carries the failure of execve(2) back to whoever started.
 // From inside nobody can reach it: it is bound in a directory of root's, 0700, on the host, and
@@ -23,8 +24,16 @@ enum StartGate {
         HandshakeSocket(descriptor: try UnixSocket.accept(gate))
     }
 
+    /// How start went, where init answered.
+    enum Outcome {
+        /// Init has become the program.
+        case runs
+        /// A startContainer hook failed, and the container is to end.
+        case hookFailed(Fault)
+    }
+
     /// In start: lets init go and waits until it has become the program.
-    static func open(_ path: String, journal: Journal) throws(Fault) {
+    static func open(_ path: String, journal: Journal) throws(Fault) -> Outcome {
         let connection: FileDescriptor
         do throws(Errno) { connection = try UnixSocket.connect(path) } catch {
             if error == .noEntry || error == .connectionRefused { throw Fault(.conflict, "cannot start a container that is not in the created state") }
@@ -35,8 +44,10 @@ enum StartGate {
             switch message {
             case .warning(let text): journal.write(.warning, text)
             case .failed(let fault): throw fault
+            case .hookFailed(let fault): return .hookFailed(fault)
             case .hooksDue, .ready: continue
             }
         }
+        return .runs
     }
 }

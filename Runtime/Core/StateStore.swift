@@ -28,6 +28,9 @@ package struct StateStore: Sendable {
     /// What a container that reports to a service manager sees at /run/notify.
     func notifyDirectory(_ id: String) -> String { "\(root)/\(id)/notify" }
 
+    /// Where the file tree of a container without a mount namespace of its own is attached.
+    func rootPlace(_ id: String) -> String { "\(root)/\(id)/rootfs" }
+
     /// Takes the name `id`: nobody else can have it until it is removed.
     func reserve(_ id: String) throws(Fault) {
         try Validation.checkID(id)
@@ -130,9 +133,23 @@ package struct StateStore: Sendable {
     /// Whether something is there under this name, be it only half made.
     package func isTaken(_ id: String) -> Bool { Files.exists(directory(id)) }
 
-    /// Gives the name back. Missing is done.
+    /// Gives the name back. Missing is done. A file tree that is attached there is detached and so
+    /// gone with all that is mounted in it; one in a joined mount namespace goes with its directory.
     func remove(_ id: String) throws(Fault) {
-        try attempt("remove \(directory(id))") { () throws(Errno) in try Files.removeTree(directory(id)) }
+        try attempt("remove \(directory(id))") { () throws(Errno) in
+            do throws(Errno) { try Files.removeTree(directory(id)) } catch {
+                guard error == .crossDevice else { throw error }
+                try Mount.detach(rootPlace(id))
+                try Files.removeTree(directory(id))
+            }
+        }
+    }
+
+    /// Makes the place for a file tree.
+    func makeRootPlace(_ id: String) throws(Fault) -> String {
+        let place = rootPlace(id)
+        try attempt("make \(place)") { () throws(Errno) in try call { mkdir(place, 0o700) } }
+        return place
     }
 
     /// Holds the container for one command that changes it; let go of when the value is dropped

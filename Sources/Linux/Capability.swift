@@ -16,6 +16,9 @@ public struct CapabilitySet: OptionSet, Hashable, Sendable {
         "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
     ]
 
+    /// CAP_SYS_ADMIN.
+    public static let systemAdministration = CapabilitySet(rawValue: 1 << 21)
+
     /// The one capability of this name, as `CAP_KILL`; nil for a name nobody knows.
     public init?(name: String) {
         guard let number = CapabilitySet.names.firstIndex(of: name) else { return nil }

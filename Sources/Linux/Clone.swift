@@ -27,6 +27,18 @@ public enum Clone {
         return child == 0 ? .child : .parent(child: child, pidfd: pidfd)
     }
 
+    /// Forks as ``fork(namespaces:sibling:into:)`` does into nothing new, by clone(2) where a system
+    /// call filter around this process forbids clone3(2), whose arguments no filter can see.
+    public static func forkPlain() throws(Errno) -> Side {
+        do throws(Errno) { return try fork() } catch {
+            guard error == .noSystemCall || error == .notPermitted else { throw error }
+        }
+        var pidfd: CInt = -1
+        let child = cais_clone(&pidfd)
+        if child < 0 { throw Errno.current }
+        return child == 0 ? .child : .parent(child: child, pidfd: pidfd)
+    }
+
     /// The number of threads of this process: what ``fork(namespaces:sibling:into:)`` relies on.
     public static func threadCount() throws(Errno) -> Int { try Files.names(in: "/proc/self/task").count }
 }

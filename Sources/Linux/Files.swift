@@ -115,7 +115,7 @@ public enum Files {
     }
 
     /// Removes what is at `path`, a directory with all it holds; links are removed, not followed,
-    /// and other file systems mounted beneath are refused by the kernel (EBUSY). Missing is done.
+    /// and nothing of a mount beneath is touched (`.crossDevice`). Missing is done.
     public static func removeTree(_ path: String) throws(Errno) {
         try removeTree(path, at: AT_FDCWD, depth: 0)
     }
@@ -129,7 +129,10 @@ public enum Files {
         if error == .noEntry { return }
         guard error == .isDirectory || error == .notPermitted else { throw error }
         guard depth < depthMax else { throw .loop }
-        let opened = try open(name, at: directory, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        // Never into what is mounted in the tree: that is somebody's files.
+        let flags = UInt64(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        let resolve = depth == 0 ? 0 : UInt64(RESOLVE_NO_XDEV)
+        let opened = FileDescriptor(owning: try call { cais_openat2(directory, name, flags, 0, resolve) })
         let copy = try opened.duplicate().release()
         guard let stream = fdopendir(copy) else {
             let failure = Errno.current

@@ -18,6 +18,8 @@ struct AddedInit: ~Copyable {
     let scoreWarning: String?
     /// The container's init.
     let live: LiveInit
+    /// The container's root, where it is not that of its mount namespace.
+    let root: CInt?
     /// The way into the container's cgroup.
     let entrance: CgroupEntrance?
     let filter: SeccompFilter?
@@ -46,6 +48,7 @@ struct AddedInit: ~Copyable {
         if !entered.isEmpty {
             try attempt("join the container's namespaces") { () throws(Errno) in try Namespaces.enter(entered, of: live.process) }
         }
+        if let root { try RootTree.becomeRoot(root) }
         if entered.contains(.user) { try Identity.becomeNamespaceRoot() }
         try attempt("start session") { () throws(Errno) in try Identity.startSession() }
         if process.terminal ?? false, let consoleSocket {

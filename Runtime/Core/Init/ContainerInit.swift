@@ -74,13 +74,7 @@ struct ContainerInit: ~Copyable {
         try attempt("start session") { () throws(Errno) in try Identity.startSession() }
         umask(0)
         try nameHost()
-        var terminal: FileDescriptor?
-        if plan.hasOwnTree {
-            terminal = try buildTree()
-        } else {
-            try SysctlWriter.write(plan.sysctls, seesHost: false)
-            terminal = try makeConsole(in: try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) })
-        }
+        let terminal = try buildTree()
         if let number = terminal.rawValue { try Console.take(number) }
         try finish()
     }
@@ -141,11 +135,8 @@ struct ContainerInit: ~Copyable {
     private mutating func buildTree() throws(Fault) -> FileDescriptor? {
         let isInUserNamespace = plan.namespaces.all.contains(.user)
         let prepared = settings.prepared ?? PreparedTrees()
-        let tree = try RootTree.attach(
-            path: plan.rootPath, prepared: prepared.root,
-            propagation: plan.rootPropagation?.propagation == .private ? .private : .slave)
         var mounting = Mounting(
-            tree: tree, prepared: prepared, cgroup: settings.cgroupView, isInUserNamespace: isInUserNamespace,
+            tree: try attachTree(prepared: prepared.root), prepared: prepared, cgroup: settings.cgroupView, isInUserNamespace: isInUserNamespace,
             namespaces: plan.namespaces.all)
         try mounting.mountAll(plan.mounts)
         for note in mounting.notes { tell(.warning(note)) }
@@ -153,13 +144,20 @@ struct ContainerInit: ~Copyable {
         let terminal = try makeConsole(in: mounting.tree.root)
         if plan.devices != nil, let number = terminal.rawValue { try Console.bind(number, in: mounting.tree) }
         try makeWorkingDirectory(in: mounting.tree)
-        try SysctlWriter.write(plan.sysctls, seesHost: true)
+        try SysctlWriter.write(plan.sysctls, seesHost: plan.namespaces.path(of: .mount) == nil)
         try runHooks()
         try mounting.finish()
         try Masks.protect(plan.readOnlyPaths, in: mounting.tree)
         try Masks.hide(plan.maskedPaths, in: mounting.tree)
         try enter(mounting.tree)
         return terminal
+    }
+
+    private func attachTree(prepared: CInt?) throws(Fault) -> RootTree {
+        if let place = settings.record.rootPlace { return try RootTree.attach(path: plan.rootPath, at: place) }
+        return try RootTree.attach(
+            path: plan.rootPath, prepared: prepared,
+            propagation: plan.rootPropagation?.propagation == .private ? .private : .slave)
     }
 
     private func makeConsole(in root: borrowing FileDescriptor) throws(Fault) -> FileDescriptor? {
@@ -176,18 +174,26 @@ struct ContainerInit: ~Copyable {
 
     private func runHooks() throws(Fault) {
         guard let hooks = plan.spec.hooks else { return }
-        if settings.options.hasRuntimeHooks {
+        if settings.options.hasHooks {
             tell(.hooksDue)
             try waitForRuntime()
         }
-        try Hooks.run(hooks.createContainer, "createContainer", state: settings.record.state(.creating, pid: getpid()), in: plan.bundle)
+        do throws(Fault) {
+            try Hooks.run(hooks.createContainer, "createContainer", state: settings.record.state(.creating, pid: getpid()), in: plan.bundle)
+        } catch {
+            tell(.hookFailed(error))
+            _exit(1)
+        }
     }
 
     private func enter(_ tree: borrowing RootTree) throws(Fault) {
         if plan.isRootReadOnly {
             try attempt("make root read-only") { () throws(Errno) in try Mount.change(tree.root.rawValue, set: .readOnly) }
         }
-        if settings.options.noPivot {
+        if !plan.hasOwnTree {
+            // Others have their root in this mount namespace.
+            try tree.becomeRoot()
+        } else if settings.options.noPivot {
             try RootChange.withoutPivot(into: tree)
         } else {
             try RootChange.pivot(into: tree)
@@ -220,10 +226,12 @@ struct ContainerInit: ~Copyable {
         }
         try reportReady()
         let starter = try attempt("wait for start") { () throws(Errno) in try StartGate.wait(at: gate) }
-        do throws(Fault) {
-            try runStartHooks()
-            try setup.become(program)
-        } catch {
+        do throws(Fault) { try runStartHooks() } catch {
+            // As below.
+            try? starter.send(.hookFailed(error))
+            _exit(1)
+        }
+        do throws(Fault) { try setup.become(program) } catch {
             // The one who started is the one to tell; if it is gone, the exit code says that it failed.
             try? starter.send(.failed(error))
             _exit(error.kind.exitCode)

@@ -30,6 +30,7 @@ struct ProcessSetup {
     private var hasNoNewPrivileges: Bool { process.noNewPrivileges ?? false }
 
     /// Everything up to execve(2), in the order that lets each step still have the privilege it needs.
+    /// The filter comes last: it is for the program, and may forbid what is done here (getcwd(2), say).
     func prepare() throws(Fault) -> Program {
         try joinKeyring()
         try setPersonality()
@@ -38,7 +39,7 @@ struct ProcessSetup {
         try setScheduling()
         let isInPlace = chdir(process.cwd) == 0
         if hasNoNewPrivileges { try attempt("set no_new_privs") { () throws(Errno) in try Identity.setNoNewPrivileges() } }
-        try becomeUser()
+        let capabilities = try becomeUser()
         if !isInPlace { try enterWorkingDirectory() }
         try checkWorkingDirectory()
         umask(mode_t((process.user?.umask ?? 0o022) & 0o777))
@@ -46,6 +47,7 @@ struct ProcessSetup {
         let arguments = process.args ?? []
         let path = try Execution.find(arguments.first ?? "", environment: environment)
         closeOthers()
+        try loadFilterEarly(capabilities)
         return Program(path: path, arguments: arguments, environment: environment)
     }
 
@@ -104,22 +106,28 @@ struct ProcessSetup {
     }
 
     /// Groups, ids and capabilities. setgroups(2) is always called: the caller's groups are not the container's.
-    private func becomeUser() throws(Fault) {
+    /// - Returns: the capabilities of the program, where those here have one more yet, which loading the filter needs.
+    private func becomeUser() throws(Fault) -> ProcessCapabilities? {
         let held: CapabilitySet
         do throws(Errno) { held = try ProcessCapabilities.current().permitted } catch { throw Fault(error, "capget") }
         let plan = CapabilityPlan.make(process.capabilities, held: held)
         for warning in plan.warnings { warn(warning) }
         try attempt("limit bounding capabilities") { () throws(Errno) in try Capabilities.limitBounding(to: plan.bounding) }
-        // Without no_new_privs loading a filter needs CAP_SYS_ADMIN, so it comes before that goes.
-        if !hasNoNewPrivileges { try loadFilter() }
         let user = process.user
         try setGroups(user?.additionalGids ?? [])
         try attempt("keep capabilities") { () throws(Errno) in try Capabilities.keepOverUserChange(true) }
         try become("setgid", user?.gid ?? 0, Identity.setGroup)
         try become("setuid", user?.uid ?? 0, Identity.setUser)
+        let wanted = ProcessCapabilities(effective: plan.effective, permitted: plan.permitted, inheritable: plan.inheritable)
+        var lent = wanted
+        if filter != nil && !hasNoNewPrivileges {
+            let admin = held.intersection(.systemAdministration)
+            lent.effective.formUnion(admin)
+            lent.permitted.formUnion(admin)
+        }
         try attempt("set capabilities") { () throws(Errno) in
             try Capabilities.keepOverUserChange(false)
-            try ProcessCapabilities(effective: plan.effective, permitted: plan.permitted, inheritable: plan.inheritable).apply()
+            try lent.apply()
             try Capabilities.clearAmbient()
         }
         for number in 0..<64 where plan.ambient.rawValue & (1 << UInt64(number)) != 0 {
@@ -127,6 +135,14 @@ struct ProcessSetup {
                 warn("ambient capability \(CapabilitySet.names[number]): \(error.sentence)")
             }
         }
+        return lent == wanted ? nil : wanted
+    }
+
+    /// Without no_new_privs loading the filter needs CAP_SYS_ADMIN, so it comes before that goes.
+    private func loadFilterEarly(_ capabilities: ProcessCapabilities?) throws(Fault) {
+        if hasNoNewPrivileges { return }
+        try loadFilter()
+        if let capabilities { try attempt("set capabilities") { () throws(Errno) in try capabilities.apply() } }
     }
 
     private func become(_ step: String, _ id: UInt32, _ body: (UInt32) throws(Errno) -> Void) throws(Fault) {

@@ -27,6 +27,28 @@ struct RootTree: ~Copyable {
         return RootTree(root: root)
     }
 
+    /// Makes the copy of `path` the tree in a mount namespace that others use too: private, so that
+    /// nothing shows elsewhere, and attached at `place`, which is nobody else's and goes with its mount.
+    static func attach(path: String, at place: String) throws(Fault) -> RootTree {
+        let root = try RootTree.copy(path)
+        try attempt("attach root \(path) at \(place)") { () throws(Errno) in
+            try Mount.change(root.rawValue, recursive: true, propagation: .private)
+            try Mount.attach(root, path: place)
+        }
+        return RootTree(root: root)
+    }
+
+    /// Makes the tree the root of this process alone (chroot(2)).
+    func becomeRoot() throws(Fault) { try RootTree.becomeRoot(root.rawValue) }
+
+    /// Makes an open directory the root of this process alone. Needs CAP_SYS_CHROOT.
+    static func becomeRoot(_ directory: CInt) throws(Fault) {
+        try attempt("chroot") { () throws(Errno) in
+            try call { fchdir(directory) }
+            try call { chroot(".") }
+        }
+    }
+
     /// The detached copy of a root file system.
     static func copy(_ path: String) throws(Fault) -> FileDescriptor {
         let tree = try attempt("open root \(path)") { () throws(Errno) in try Mount.copy(path, recursive: true) }

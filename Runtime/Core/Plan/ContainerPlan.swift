@@ -21,16 +21,14 @@ struct ContainerPlan: Sendable {
     let sysctls: [PlannedSysctl]
     let memoryPolicy: MemoryPolicyPlan?
 
-    /// Whether init builds a file tree of its own; one that joins a mount namespace finds one there.
+    /// Whether the mount namespace is the container's alone. Where it is the runtime's, or one that
+    /// is joined, the file tree is built beside what is there, and chroot(2) takes the place of pivot_root(2).
     var hasOwnTree: Bool { namespaces.created.contains(.mount) }
 
     static func make(id: String, spec: RuntimeSpec, bundle: String) throws(Fault) -> ContainerPlan {
         try Validation.check(spec)
         guard let root = spec.root else { throw Fault(.invalidArgument, "config.json: root must be specified") }
         let namespaces = try NamespacePlan.make(spec.linux)
-        guard namespaces.all.contains(.mount) else {
-            throw Fault(.invalidArgument, "a mount namespace is needed among linux.namespaces")
-        }
         if spec.hostname != nil && !namespaces.all.contains(.uts) {
             throw Fault(.invalidArgument, "unable to set hostname without a private UTS namespace")
         }

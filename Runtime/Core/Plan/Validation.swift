@@ -29,32 +29,10 @@ enum Validation {
         if spec.linux?.seccomp?.listenerPath != nil { throw Fault(.unsupported, "linux.seccomp.listenerPath is not supported") }
     }
 
-    /// SemVer 2.0.0 with major version 1; what a newer minor added is ignored, as the specification asks.
-    static func checkVersion(_ version: String) throws(Fault) {
-        guard isSemantic(version) else { throw Fault(.invalidArgument, "ociVersion \"\(version)\" is not a semantic version") }
-        guard version.hasPrefix("1.") else { throw Fault(.invalidArgument, "ociVersion \"\(version)\" is not supported: 1.x is") }
-    }
-
-    /// `1.2.3`, then perhaps `-` and words, then perhaps `+` and words; numbers have no leading zeros.
-    private static func isSemantic(_ version: String) -> Bool {
-        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
-        func isNumber(_ word: Substring.UTF8View.SubSequence) -> Bool {
-            !word.isEmpty && word.allSatisfy(digits.contains) && (word.count == 1 || word.first != UInt8(ascii: "0"))
-        }
-        func areWords(_ text: Substring.UTF8View.SubSequence, isNumber: (Substring.UTF8View.SubSequence) -> Bool) -> Bool {
-            text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { word in
-                let isWord = word.allSatisfy {
-                    digits.contains($0) || $0 == UInt8(ascii: "-") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20)
-                }
-                return !word.isEmpty && isWord && (!word.allSatisfy(digits.contains) || isNumber(word))
-            }
-        }
-        let parts = version[...].utf8.split(separator: UInt8(ascii: "+"), maxSplits: 1, omittingEmptySubsequences: false)
-        if parts.count > 1 && !areWords(parts[1], isNumber: { _ in true }) { return false }
-        let core = parts[0].split(separator: UInt8(ascii: "-"), maxSplits: 1, omittingEmptySubsequences: false)
-        if core.count > 1 && !areWords(core[1], isNumber: isNumber) { return false }
-        let numbers = core[0].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        return numbers.count == 3 && numbers.allSatisfy(isNumber)
+    /// SemVer with major version 1; what a newer minor added is ignored, as the specification asks.
+    static func checkVersion(_ text: String) throws(Fault) {
+        guard let version = SpecVersion(text) else { throw Fault(.invalidArgument, "ociVersion \"\(text)\" is not a semantic version") }
+        guard version.major == 1 else { throw Fault(.invalidArgument, "ociVersion \"\(text)\" is not supported: 1.x is") }
     }
 
     static func check(_ process: RuntimeSpec.Process) throws(Fault) {

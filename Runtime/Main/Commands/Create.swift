@@ -56,7 +56,8 @@ func run(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
     var failure: Fault?
     do throws(Fault) { try container.runPoststart() } catch { failure = error }
     let status = try foreground.wait(for: created.initPid, created.initProcess, notify: created.takeNotifySocket())
-    if !arguments.bool("keep") { try container.destroy() }
+    // A container that a hook has ended is gone.
     if let failure { throw failure }
+    if !arguments.bool("keep") { try container.destroy() }
     return status.shellCode
 }

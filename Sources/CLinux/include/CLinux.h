@@ -102,6 +102,8 @@ static inline pid_t cais_clone3(uint64_t flags, int *pidfd, int exit_signal, int
     uint64_t arguments[11] = {flags, (uint64_t)(uintptr_t)pidfd, 0, 0, (uint64_t)exit_signal, 0, 0, 0, 0, 0, (uint64_t)cgroup};
     return (pid_t)syscall(SYS_clone3, arguments, sizeof arguments);
 }
+// clone(2) for where a filter forbids clone3(2): the pidfd comes where a thread's id would.
+static inline pid_t cais_clone(int *pidfd) { return (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_PIDFD | SIGCHLD), 0UL, pidfd, 0UL, 0UL); }
 #define CAIS_CLONE_NEWTIME 0x80ULL
 #define CAIS_CLONE_INTO_CGROUP 0x200000000ULL
 static const uint64_t cais_clone_pidfd = CLONE_PIDFD;
@@ -150,6 +152,8 @@ static const unsigned long cais_tiocgptpeer = TIOCGPTPEER;
 
 // signal(2): its dispositions are casts that Swift cannot read.
 static inline void cais_signal_default(int number) { signal(number, SIG_DFL); }
+// Ignores SIGPIPE; 1 if that was not so before.
+static inline int cais_ignore_pipe_signal(void) { return signal(SIGPIPE, SIG_IGN) == SIG_DFL; }
 
 // execveat(2) of an open file; fcntl(2) seals of a memfd.
 static inline int cais_execveat(int fd, char *const *arguments) {

@@ -179,7 +179,7 @@ def test_the_gate_of_a_container_replaced(runtime):
         result = ended(runtime("start", container.name, timeout=20))
         assert result.code != 0 and result.err, (kind, result)
         assert container.status() == "created"
-        assert runtime("delete", container.name).code == 0
+        assert runtime("delete", "--force", container.name).code == 0
 
 
 def test_a_large_configuration_does_not_make_a_container_that_cannot_be_ended(runtime):

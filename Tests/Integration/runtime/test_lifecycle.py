@@ -82,9 +82,9 @@ def test_delete_of_a_running_container_fails_and_force_kills_it(runtime):
     assert runtime("state", container.name).code != 0
 
 
-def test_delete_of_a_created_container_takes_it_away(runtime):
+def test_forced_delete_of_a_created_container_takes_it_away(runtime):
     container = runtime.created("true")
-    assert runtime("delete", container.name).code == 0
+    assert runtime("delete", "--force", container.name).code == 0
     assert runtime("state", container.name).code != 0
 
 

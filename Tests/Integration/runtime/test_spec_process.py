@@ -152,6 +152,8 @@ def test_every_kind_of_hook_has_its_time_limit(runtime, kind):
         pytest.skip("runtime.md, lifecycle: a startContainer hook that fails MUST generate an error; the peers' run has returned by then")
     bundle = runtime.bundle("sleep", "60")
     bundle.config["hooks"] = {kind: [{"path": "/bin/sleep", "args": ["sleep", "300"], "timeout": 1}]}
+    # runtime.md, lifecycle: a poststart hook that fails is an error since 1.3, and was a warning.
+    bundle.config["ociVersion"] = "1.3.0"
     bundle.write()
     name = runtime.name()
     result = runtime.run("run", "--detach", "--bundle", bundle.path, name)
