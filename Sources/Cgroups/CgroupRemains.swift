@@ -8,8 +8,8 @@ extension Cgroup {
             let cgroup = try open(try layout.record(of: path))
             try cgroup.signalAll(SIGKILL)
             try cgroup.remove()
-        } catch where error.kind == .notFound {
-            return
+        } catch {
+            guard error.kind == .notFound else { throw error }
         }
     }
 }
@@ -17,6 +17,7 @@ extension Cgroup {
 extension CgroupRecord.Place {
     /// Whether the directory is beneath the mount point and not it: what is kept on disk is removed one day.
     package var isBeneathItsMountPoint: Bool {
-        mountPoint.hasPrefix("/") && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        return mountPoint.hasPrefix("/") && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
     }
 }

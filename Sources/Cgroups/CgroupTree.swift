@@ -9,7 +9,9 @@ enum CgroupTree {
 
     /// Goes down from `top`; calls `enter` with each cgroup beneath it, and `leave` with its parent and its name when all beneath
     /// it was left. One that goes away meanwhile is passed over.
-    static func walk(_ top: CInt, enter: (CInt) throws(Errno) -> Void = { _ in }, leave: (CInt, Name) throws(Errno) -> Void = { _, _ in }) throws(Errno) {
+    static func walk(_ top: CInt, enter: (CInt) throws(Errno) -> Void = { _ in }, leave: (CInt, Name) throws(Errno) -> Void = { _, _ in })
+        throws(Errno)
+    {
         var here = try Files.open(".", at: top, flags: O_RDONLY | O_DIRECTORY)
         var way: [Name] = []
         var ahead = [try names(in: here)]
@@ -35,7 +37,8 @@ enum CgroupTree {
 
     private static func open(_ name: Name, _ parent: borrowing FileDescriptor) throws(Errno) -> FileDescriptor? {
         let number = parent.rawValue
-        do throws(Errno) { return FileDescriptor(owning: try call { cais_openat(number, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0) }) } catch {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        do throws(Errno) { return FileDescriptor(owning: try call { cais_openat(number, name, flags, 0) }) } catch {
             if error == .noEntry || error == .noDevice { return nil }
             throw error
         }

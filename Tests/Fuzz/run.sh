@@ -12,11 +12,15 @@ mkdir -p "$out"
 
 flags=(-swift-version 6 -package-name cais -parse-as-library -O -enforce-exclusivity=checked -enable-testing -sanitize=fuzzer -suppress-warnings
     -Xcc -D_GNU_SOURCE -Xcc "-fmodule-map-file=$out/CLinux.modulemap" -Xcc "-fmodule-map-file=$PWD/Sources/CSeccomp/module.modulemap" -I "$out")
-module() { # name folder
+made=no
+module() { # name folder; made again when it or one before it has changed
+    if [ $made = no ] && [ -e "$out/$1.o" ] && [ -z "$(find "$2" Sources/CLinux -type f -newer "$out/$1.o" | head -1)" ]; then return; fi
+    made=yes
     swiftc "${flags[@]}" -emit-module -emit-module-path "$out/$1.swiftmodule" -module-name "$1" -wmo -c -o "$out/$1.o" $(find "$2" -name '*.swift')
 }
 printf 'module CLinux {\n    umbrella header "%s/Sources/CLinux/include/CLinux.h"\n    export *\n}\n' "$PWD" > "$out/CLinux.modulemap"
-modules=(Faults OCISpec Linux Cgroups Seccomp RuntimeCore)
+modules=(CLinux Faults OCISpec Linux Cgroups Seccomp RuntimeCore)
+clang -O1 -D_GNU_SOURCE -I Sources/CLinux/include -c -o "$out/CLinux.o" Sources/CLinux/CLinux.c
 module Faults Sources/Faults
 module OCISpec Sources/OCISpec
 module Linux Sources/Linux

@@ -65,7 +65,7 @@ def test_cgroup_paths_that_are_none(runtime, path):
     ("hooks.createRuntime", [{"path": "/bin/true", "timeout": -(2**63)}], "timeout"), ("hostname", "x" * 100, "hostname"),
     ("linux.devices", [{"type": "c", "path": "/dev/x", "major": -1, "minor": 0}], "range"), ("linux.devices", [{"type": "c", "path": "dev/x", "major": 1, "minor": 3}], "absolute"),
     ("linux.devices", [{"type": "c", "path": "/", "major": 1, "minor": 3}], ""), ("linux.maskedPaths", ["relative"], "absolute"), ("linux.maskedPaths", ["/"], ""),
-    ("linux.readonlyPaths", ["/a/../.."], ""), ("linux.rootfsPropagation", "x", "rootfsPropagation"), ("linux.namespaces", [], "mount namespace"),
+    ("linux.readonlyPaths", ["/a/../.."], ""), ("linux.rootfsPropagation", "x", "rootfsPropagation"), ("linux.namespaces", [{"type": "mount"}], "UTS"),
     ("linux.namespaces", [{"type": "mount"}, {"type": "mount"}], "twice"), ("linux.namespaces", [{"type": "mount"}, {"type": "pid", "path": "x"}], "absolute"),
     ("linux.uidMappings", [{"containerID": 0, "hostID": 0, "size": 1}], "user namespace"), ("linux.resources.memory", {"limit": -(2**63)}, ""),
     ("ociVersion", "1.0.2\x00", "ociVersion"), ("ociVersion", "9" * 400, "ociVersion"), ("root.path", "/nowhere", "nowhere"), ("root.path", "", ""),

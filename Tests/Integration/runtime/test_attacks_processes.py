@@ -297,3 +297,16 @@ def test_init_that_is_killed_while_it_waits(runtime):
         result = ended(runtime(words[0], container.name, *words[1:], timeout=20))
         assert result.code != 0 and result.err, (words, result)
     assert runtime("delete", container.name).code == 0
+
+
+@ours
+def test_every_mapping_of_the_executable_is_of_the_read_only_mount(runtime):
+    """The executable can also be reached by what is mapped of it, by whoever may look there."""
+    container = runtime.created("true")
+    places = [f"/proc/{container.pid}/map_files/{name}" for name in os.listdir(f"/proc/{container.pid}/map_files")] + [f"/proc/{container.pid}/exe"]
+    files = [place for place in places if os.path.samefile(place, RUNTIME)]
+    assert len(files) > 1, "its path is that of the mount, which is attached nowhere; the file is the same"
+    for place in files:
+        assert os.statvfs(place).f_flag & os.ST_RDONLY, (place, os.readlink(place))
+        with pytest.raises(OSError):
+            os.close(os.open(place, os.O_WRONLY))
