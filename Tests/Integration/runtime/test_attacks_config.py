@@ -48,7 +48,7 @@ def test_no_sysctl_is_set_in_a_namespace_of_the_host_that_is_joined_by_its_path(
     assert open("/proc/sys/net/ipv4/ip_default_ttl").read() != "77\n"
 
 
-@pytest.mark.parametrize("path", ["..", "../..", "/..", "/a/../../../..", "a/..", "/", "//", "/.", "/a/./..", "/a\x00b", "/a\nb", "/" + "a" * 300, "/" + "a/" * 3000, "/a/../../system.slice"])
+@pytest.mark.parametrize("path", ["..", "../..", "/..", "/a/../../../..", "a/..", "/", "//", "/.", "/a/./..", "/a\x00b", "/a\nb", "/" + "a" * 300, "/" + "a/" * 3000])
 def test_cgroup_paths_that_are_none(runtime, path):
     result = ended(runtime.once("true", change=lambda config: config["linux"].update(cgroupsPath=path)))
     assert result.code != 0 and "cgroup" in result.err, result
@@ -79,7 +79,7 @@ def test_a_value_that_is_none_is_refused_by_its_name(runtime, host, place, value
 
 def test_ids_of_an_exec_are_checked_as_those_of_a_configuration(runtime):
     container = runtime.started("sleep", "1000")
-    for user in ("2147483648", "4294967295", "4294967296", "-1", "0:2147483648", "root", "0:", ":0", "", "1:2:3", "0x0"):
+    for user in ("2147483648", "4294967295", "4294967296", "-1", "0:2147483648", "nobody-such", "0:", ":0", "", "1:2:3", "0x0"):
         result = ended(container.exec("id", flags=["--user", user]))
         assert result.code == 255 or result.code == 1, (user, result)
     assert container.exec("true", flags=["--additional-gids", "2147483648"]).code != 0
