@@ -137,6 +137,8 @@ final class TerminalRelay {
         guard tcgetattr(0, &settings) == 0 else { return }
         saved = settings
         cfmakeraw(&settings)
+        // Line feeds come alone from the container's terminal: this one still makes lines of them.
+        settings.c_oflag |= tcflag_t(OPOST)
         tcsetattr(0, TCSANOW, &settings)
     }
 

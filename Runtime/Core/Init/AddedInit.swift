@@ -54,7 +54,7 @@ struct AddedInit: ~Copyable {
         try attempt("start session") { () throws(Errno) in try Identity.startSession() }
         if process.terminal ?? false, let consoleSocket {
             let root = try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) }
-            let terminal = try Console.make(root: root, process: process, socket: consoleSocket)
+            let terminal = try Console.make(root: root, process: process, socket: consoleSocket, isForeground: options.consoleDescriptor != nil)
             try Console.take(terminal.rawValue)
         }
         if let name = options.userName {

@@ -7,15 +7,21 @@ import OCISpec
 
 enum Console {
     /// Makes the terminal, sends the master end to `socket`, and returns the other end.
-    /// - Parameter root: the container's root, before or after pivot_root.
-    static func make(root: borrowing FileDescriptor, process: RuntimeSpec.Process, socket: CInt) throws(Fault) -> FileDescriptor {
+    /// - Parameters:
+    ///   - root: the container's root, before or after pivot_root.
+    ///   - isForeground: the runtime itself holds the master end and copies it to a terminal that makes carriage
+    ///     returns already. Who receives it through a socket decides about that, as beneath runc: docker's clients
+    ///     put their terminal into raw mode and want them from here.
+    static func make(
+        root: borrowing FileDescriptor, process: RuntimeSpec.Process, socket: CInt, isForeground: Bool
+    ) throws(Fault) -> FileDescriptor {
         let (master, terminal) = try attempt("open /dev/pts/ptmx") { () throws(Errno) in
             try PseudoTerminal.make(from: try multiplexer(root)).split()
         }
         let masterEnd = FileDescriptor(owning: master)
         let end = FileDescriptor(owning: terminal)
         try attempt("set up terminal") { () throws(Errno) in
-            try PseudoTerminal.clearCarriageReturns(end)
+            if isForeground { try PseudoTerminal.clearCarriageReturns(end) }
             if let size = process.consoleSize {
                 try PseudoTerminal.resize(master, height: UInt16(clamping: size.height), width: UInt16(clamping: size.width))
             }

@@ -165,7 +165,7 @@ struct ContainerInit: ~Copyable {
 
     private func makeConsole(in root: borrowing FileDescriptor) throws(Fault) -> FileDescriptor? {
         guard let process = plan.spec.process, process.terminal ?? false, let socket = settings.consoleSocket else { return nil }
-        return try Console.make(root: root, process: process, socket: socket)
+        return try Console.make(root: root, process: process, socket: socket, isForeground: settings.options.consoleDescriptor != nil)
     }
 
     /// Images often lack the directory their configuration names.

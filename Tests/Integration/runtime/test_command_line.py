@@ -194,9 +194,7 @@ def test_a_pid_file_that_cannot_be_written_fails_the_create(runtime):
 
 # -- consoles -----------------------------------------------------------------------------------
 
-# runc clears ONLCR on its own side of a foreground run's terminal and leaves that of a console socket to
-# who receives it; here every console has it cleared from the start.
-cleared_everywhere = pytest.mark.skipif(IS_PEER, reason="as said above")
+# ONLCR is cleared on the terminal of a foreground run and left on that of a console socket to who receives it, as with runc.
 STTY = ["sh", "-c", "stty -a; sleep 1000"]
 
 
@@ -212,28 +210,25 @@ def terminal(config):
     config["process"]["terminal"] = True
 
 
-@cleared_everywhere
-def test_line_feeds_stay_as_they_are_on_a_created_console(runtime):
+def test_who_receives_it_decides_about_line_feeds_on_a_created_console(runtime):
     console = ConsoleSocket(runtime.directory)
     container = runtime.created(*STTY, change=terminal, flags=["--console-socket", console.path])
     assert runtime("start", container.name).code == 0
-    assert settings(console) is False
+    assert settings(console) is True
 
 
-@cleared_everywhere
-def test_line_feeds_stay_as_they_are_on_the_console_of_a_run(runtime):
+def test_who_receives_it_decides_about_line_feeds_on_the_console_of_a_run(runtime):
     console = ConsoleSocket(runtime.directory)
     bundle = runtime.bundle(*STTY, change=terminal)
     assert runtime("run", "-d", "--console-socket", console.path, "--bundle", bundle.path, runtime.name()).code == 0
-    assert settings(console) is False
+    assert settings(console) is True
 
 
-@cleared_everywhere
-def test_line_feeds_stay_as_they_are_on_the_console_of_an_exec(runtime):
+def test_who_receives_it_decides_about_line_feeds_on_the_console_of_an_exec(runtime):
     container = runtime.started("sleep", "1000")
     console = ConsoleSocket(runtime.directory)
     assert runtime("exec", "-t", "-d", "--console-socket", console.path, container.name, *STTY).code == 0
-    assert settings(console) is False
+    assert settings(console) is True
 
 
 @pytest.mark.skipif(IS_PEER, reason="runc wants the caller to have a terminal itself (/dev/tty)")
