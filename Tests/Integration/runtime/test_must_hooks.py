@@ -231,12 +231,18 @@ def test_createcontainer_comes_before_pivot_root(runtime, log):
     assert (log.path / "outside").read_text() and (log.path / "mounts").read_text() == "1\n"
 @pytest.mark.skipif(IS_PEER, reason="config.md, poststart: 'the poststart hooks MUST be called after the user-specified process is executed but before the start operation returns'; runc calls them in create")
 def test_startcontainer_comes_before_the_program_and_poststart_before_start_returns(runtime, log):
+    gate = log.path / "gate"
+    os.mkfifo(gate)
     container = runtime.created("sh", "-c", f"{log.says('program')}; sleep 1000", change=log(
-        startContainer=[f"sleep 0.2; {log.says('startContainer')}"],
+        startContainer=[f"{log.says('began')}; cat {gate}; {log.says('startContainer')}"],
         poststart=[f"while ! grep -q program {log.order}; do :; done; {log.says('poststart')}"]))
     assert log.words() == []
-    assert runtime("start", container.name).code == 0
-    assert log.words() == ["startContainer", "program", "poststart"]
+    with subprocess.Popen(runtime.command("start", container.name), stdin=subprocess.DEVNULL) as start:
+        wait_until("the hook runs", lambda: log.words() == ["began"])
+        assert container.status() == "created" and start.poll() is None
+        gate.write_text("go on")
+        assert start.wait(timeout=20) == 0
+    assert log.words() == ["began", "startContainer", "program", "poststart"]
 
 
 def test_poststop_comes_after_the_container_is_gone_and_before_delete_returns(runtime, log):
