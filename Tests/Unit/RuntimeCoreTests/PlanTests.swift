@@ -161,10 +161,34 @@ import Testing
         #expect(InitMessage(decoding: bytes) == nil)
     }
 
+    @Test("a hook's failure stays one, and is no other")
+    func hookFailure() {
+        let fault = Fault(.failed, "exit status 3", trail: ["error running startContainer hook #0", "/bin/false"])
+        #expect(InitMessage(decoding: InitMessage.hookFailed(fault).encoded) == .hookFailed(fault))
+        #expect(InitMessage(decoding: InitMessage.failed(fault).encoded) == .failed(fault))
+    }
+
     @Test("a fault however long fits into a message")
     func long() {
         let fault = Fault(.failed, String(repeating: "x", count: 100_000), trail: Array(repeating: String(repeating: "y", count: 9_000), count: 9))
         #expect(InitMessage.failed(fault).encoded.count <= HandshakeSocket.messageBytesMax)
+    }
+}
+
+@Suite struct SpecVersionTests {
+    @Test("semantic versions are read, their builds and prereleases too", arguments: [("1.0.2-dev", 0), ("1.3.0", 3), ("1.10.0+a.01", 10), ("1.2.3-0.a-b.7+x", 2)])
+    func minor(text: String, minor: Int) {
+        #expect(SpecVersion(text)?.major == 1 && SpecVersion(text)?.minor == UInt32(minor))
+    }
+
+    @Test("what is no semantic version", arguments: ["", "1", "1.0", "1.0.0.0", "v1.0.0", "01.0.0", "1.0.0-", "1.0.0-01", "1.0.0+", "1.0.0-a..b", "1.0.x", "+1.0.0", "1.0.0-ä"])
+    func refused(text: String) {
+        #expect(SpecVersion(text) == nil)
+    }
+
+    @Test("a failing poststart hook ends containers of bundles since 1.3", arguments: [("1.2.9", false), ("1.3.0-rc.1", true), ("1.3.0", true), ("1.10.0", true), ("2.0.0", true)])
+    func poststart(text: String, ends: Bool) {
+        #expect(SpecVersion(text)?.poststartFailureEnds == ends)
     }
 }
 
