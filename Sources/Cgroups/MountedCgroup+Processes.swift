@@ -70,23 +70,11 @@ extension MountedCgroup {
 
     // MARK: - Delegation
 
-    /// The kernel's list of the files that may be given away (cgroups(7), since 4.15), and what it
-    /// is taken to be where the kernel does not tell (the specification, "cgroup ownership").
-    private static let delegateList = "/sys/kernel/cgroup/delegate"
-    private static let delegateFiles = ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"]
-
     func delegate(to owner: uid_t) throws(Fault) {
         guard directories.allSatisfy({ $0.place.version == .v2 }), let unified else { return }
-        let list = try? Files.open(Self.delegateList).readAll(limit: 4_096)  // a kernel without it has the files below
-        let files = list.map { String(decoding: $0, as: UTF8.self).split(separator: "\n").map(String.init) } ?? Self.delegateFiles
+        let list = try? Files.open(Delegation.list).readAll(limit: 4_096)  // a kernel without it has the files that everyone has
         try doing("give to user \(owner)", unified) { () throws(Errno) in
-            try call { fchownat(unified.number, "", owner, gid_t.max, AT_EMPTY_PATH) }
-            for file in files where !file.contains("/") {
-                // Not every cgroup has every file.
-                do throws(Errno) { try call { fchownat(unified.number, file, owner, gid_t.max, AT_SYMLINK_NOFOLLOW) } } catch {
-                    if error != .noEntry { throw error }
-                }
-            }
+            try Delegation.give(Delegation.files(list), in: unified.number, to: owner)
         }
     }
 
