@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,22 @@ def bundle(folder):
     return folder
 
 
+def on_read_only_mount(program, place):
+    """The program on a read-only file system, where it stays in the memory it was loaded to: elsewhere it maps
+    itself anew (Runtime/Core/OwnBinary.swift), and the breakpoints are gone."""
+    place.mkdir()
+    new_namespace, private, read_only_again = 0x20000, 1 << 18 | 1 << 14, 1 | 32
+    target = os.fsencode(place)
+    steps = (
+        lambda: LIBC.unshare(new_namespace), lambda: LIBC.mount(None, b"/", None, private, None),
+        lambda: LIBC.mount(b"tmpfs", target, b"tmpfs", 0, None), lambda: shutil.copy(program, place) and 0,
+        lambda: LIBC.mount(None, target, None, read_only_again, None))
+    for step in steps:
+        if step() != 0:
+            raise OSError(ctypes.get_errno(), f"make {place} read-only")
+    return place / program.name
+
+
 def configure(runtime, folder, command):
     config = folder / "config.json"
     config.unlink(missing_ok=True)
@@ -133,7 +150,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="cais-link-order-") as name:
         folder = bundle(pathlib.Path(name) / "bundle")
         state = pathlib.Path(name) / "state"
-        base = [program, "--root", state]
+        configure(program, folder, ["/bin/true"])
+        trace.follow([program, "--root", state, "run", "--bundle", folder, "first"])
+        base = [on_read_only_mount(program, pathlib.Path(name) / "still"), "--root", state]
         lives = [
             (["/bin/true"], [["run", "--bundle", folder, "a"], ["run", "--bundle", folder, "a"]]),
             (["/bin/sleep", "60"], [
@@ -146,6 +165,7 @@ def main():
                 code = trace.follow([*base, *verb])
                 if code != 0:
                     sys.exit(f"{verb[0]}: exit code {code}")
+        subprocess.run(["umount", pathlib.Path(name) / "still"], check=True)
     lines = [symbol for address in trace.called for symbol in sorted(names[address])]
     output.write_text("".join(f"{line}\n" for line in lines))
     print(f"{len(trace.called)} functions in {output}")
