@@ -140,7 +140,8 @@ extension Container {
             }
             return added
         } catch {
-            kill(added.pid, SIGKILL)
+            // By the descriptor: it may have been waited for already, and its number be another's.
+            try? added.process.send(signal: SIGKILL)
             _ = Hooks.reap(added.pid)
             throw error
         }

@@ -26,9 +26,13 @@ enum CgroupDelegation {
     }
 
     /// Gives the cgroup where the rules say so; needs CAP_CHOWN over it.
-    static func apply(_ plan: ContainerPlan, to cgroup: (any CgroupManager)?) throws(Fault) {
+    static func apply(_ plan: ContainerPlan, to cgroup: (any CgroupManager)?, journal: Journal) throws(Fault) {
         // What is the caller's is the container's root's already, without root.
         guard let cgroup, let owner = owner(plan.spec, plan.namespaces), owner != geteuid() else { return }
-        try cgroup.delegate(to: owner)
+        do throws(Fault) { try cgroup.delegate(to: owner) } catch {
+            // A user cannot give files away, not even to an id of the user's own ranges.
+            guard geteuid() != 0 else { throw error }
+            journal.write(.debug, "the cgroup stays the caller's: \(error)")
+        }
     }
 }

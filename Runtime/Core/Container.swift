@@ -43,9 +43,20 @@ package struct Container {
 
     // MARK: - start
 
-    /// Lets init become the program, and runs the poststart hooks.
-    package func start() throws(Fault) {
-        let lock = try store.lock(record.id)
+    /// Lets the init of `id` become the program, and runs the poststart hooks.
+    package static func start(_ id: String, store: StateStore, journal: Journal) throws(Fault) {
+        // What is read before the lock is held may be about another container by the time it is.
+        let lock = try store.lock(id)
+        let container = try Container(id, store: store, journal: journal)
+        let notify = try container.start()
+        _ = consume lock
+        guard let notify, let pid = container.record.initProcess?.pid else { return }
+        // One that has ended already has nothing more to say.
+        guard let process = try? Pidfd(pid: pid), container.status != .stopped else { return }
+        try notify.waitUntilReady(pid, process)
+    }
+
+    private func start() throws(Fault) -> NotifySocket? {
         let status = self.status
         guard status == .created else {
             let what = status == .running ? "already running" : status.rawValue
@@ -57,11 +68,7 @@ package struct Container {
         case .hookFailed(let fault): throw ended(by: fault)
         }
         try runPoststart()
-        _ = consume lock
-        guard let notify, let pid = record.initProcess?.pid else { return }
-        // One that has ended already has nothing more to say.
-        guard let process = try? Pidfd(pid: pid), self.status != .stopped else { return }
-        try notify.waitUntilReady(pid, process)
+        return notify
     }
 
     /// The hooks after the program was started. Where one fails, the container is ended and gone, or
@@ -137,8 +144,25 @@ package struct Container {
 
     /// Takes away all that create made. One that has not stopped needs `force` (runtime.md, delete:
     /// "attempting to delete a container that is not stopped MUST … generate an error").
-    package func delete(force: Bool) throws(Fault) {
-        let lock = try store.lock(record.id)
+    package static func delete(_ id: String, force: Bool, store: StateStore, journal: Journal) throws(Fault) {
+        try Validation.checkID(id)
+        let lock: FileDescriptor
+        do throws(Fault) { lock = try store.lock(id) } catch {
+            if force && error.kind == .notFound { return }
+            throw error
+        }
+        let container: Container
+        do throws(Fault) { container = try Container(id, store: store, journal: journal) } catch {
+            guard force else { throw error }
+            // What a killed create left: a name with no record, or a damaged one.
+            store.endRemains(of: id, journal: journal)
+            return try store.remove(id)
+        }
+        try container.delete(force: force)
+        _ = consume lock
+    }
+
+    private func delete(force: Bool) throws(Fault) {
         let status = self.status
         switch status {
         case .stopped: break
@@ -149,12 +173,17 @@ package struct Container {
             try end()
         }
         try destroy()
-        _ = consume lock
     }
 
     /// Kills everything in the container and waits until init is gone.
     private func end() throws(Fault) {
-        try cgroup()?.signalAll(SIGKILL)
+        var failure: Fault?
+        do throws(Fault) { try cgroup()?.signalAll(SIGKILL) } catch { failure = error }
+        try endInit()
+        if let failure { throw failure }
+    }
+
+    private func endInit() throws(Fault) {
         guard let process = record.initProcess else { return }
         do throws(Errno) {
             let pidfd = try Pidfd(pid: process.pid)
@@ -169,26 +198,30 @@ package struct Container {
         }
     }
 
-    /// The undoing of create, and when that is done the poststop hooks, which can only warn.
-    package func destroy() throws(Fault) {
-        var failure: Fault?
+    /// What the one who waited for its end takes away, if nobody has done so meanwhile.
+    package func destroyAfterEnd() throws(Fault) {
+        let lock: FileDescriptor
         do throws(Fault) {
-            let cgroup = try cgroup()
-            try cgroup?.signalAll(SIGKILL)
-            try cgroup?.remove()
-        } catch { failure = error }
+            lock = try store.lock(record.id)
+            // Another container may have the name by now.
+            guard try store.record(record.id).initProcess == record.initProcess else { return }
+        } catch {
+            if error.kind == .notFound { return }
+            throw error
+        }
+        try destroy()
+        _ = consume lock
+    }
+
+    /// The undoing of create, and when that is done the poststop hooks, which can only warn. Beneath the lock.
+    func destroy() throws(Fault) {
+        var failure: Fault?
+        do throws(Fault) { try cgroup()?.signalAll(SIGKILL) } catch { failure = error }
+        do throws(Fault) { try cgroup()?.remove() } catch { failure = failure ?? error }
         do throws(Fault) { try record.resctrl.map { group throws(Fault) in try Resctrl.remove(group) } } catch { failure = failure ?? error }
         if let failure { throw failure }
         try store.remove(record.id)
         Hooks.runAll(record.poststop, "poststop", state: record.state(.stopped, pid: nil), in: record.bundle, journal: journal)
     }
 
-    /// Takes away what a killed create left: a name with no record, or nothing at all.
-    package static func deleteRemains(of id: String, store: StateStore, journal: Journal) throws(Fault) {
-        guard store.isTaken(id) else { return }
-        let lock = try store.lock(id)
-        store.endRemains(of: id, journal: journal)
-        try store.remove(id)
-        _ = consume lock
-    }
 }

@@ -85,7 +85,6 @@ extension ContainerRecord {
         namespaces = try members.integer(needed: "namespaces")
         sharesPids = try members.bool("sharesPids")
         rootPlace = try members.string("rootPlace")
-        isRestored = try members.bool("isRestored")
         initProcess = try members.object("initProcess") {
             InitProcess(pid: try $0.integer(needed: "pid"), startTicks: try $0.integer(needed: "startTicks"))
         }
@@ -110,7 +109,6 @@ extension ContainerRecord {
         text.add("namespaces", integer: namespaces)
         text.add("sharesPids", bool: sharesPids)
         text.add("rootPlace", rootPlace)
-        text.add("isRestored", bool: isRestored)
         if let initProcess {
             var process = JSONObjectText()
             process.add("pid", integer: initProcess.pid)

@@ -46,26 +46,24 @@ package struct Creation {
     /// - Parameter waits: whether init waits for start; otherwise the program runs when this returns.
     package func run(waits: Bool) throws(Fault) -> CreatedContainer {
         try store.reserve(plan.id)
+        let lock = try store.lock(plan.id)
         var undo = Undo(store: store, id: plan.id)
-        do throws(Fault) { return try make(waits: waits, undo: &undo) } catch {
+        do throws(Fault) {
+            let created = try makeLocked(waits: waits, undo: &undo, lock: lock.rawValue)
+            _ = consume lock
+            return created
+        } catch {
             let fault = MemoryShortage.explain(error, cgroup: undo.cgroup, memory: plan.spec.linux?.resources?.memory)
             undo.run(journal: journal)
             throw fault
         }
     }
 
-    private func make(waits: Bool, undo: inout Undo) throws(Fault) -> CreatedContainer {
-        let lock = try store.lock(plan.id)
-        let created = try makeLocked(waits: waits, undo: &undo, lock: lock.rawValue)
-        _ = consume lock
-        return created
-    }
-
     private func makeLocked(waits: Bool, undo: inout Undo, lock: CInt) throws(Fault) -> CreatedContainer {
         let cgroup = try CgroupChoice.make(
             plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
-        try CgroupDelegation.apply(plan, to: cgroup)
+        try CgroupDelegation.apply(plan, to: cgroup, journal: journal)
         let resctrl = try plan.resctrl.map { plan throws(Fault) in try Resctrl.make(plan, in: try Resctrl.mountPoint()) }
         undo.resctrl = resctrl
         var record = makeRecord(cgroup: cgroup?.record, resctrl: resctrl)
@@ -211,7 +209,9 @@ package struct Creation {
     ) throws(Fault) {
         while true {
             guard let message = try attempt("hear from init", { () throws(Errno) in try socket.receive() }) else {
-                throw Fault(.failed, "container init ended without a word: \(Creation.describe(Hooks.reap(child)))")
+                let end = Hooks.reap(child)
+                undo.child = nil
+                throw Fault(.failed, "container init ended without a word: \(Creation.describe(end))")
             }
             switch message {
             case .warning(let text): journal.write(.warning, text)
@@ -276,11 +276,9 @@ struct Undo {
             _ = Hooks.reap(child)
         }
         do throws(Fault) { try resctrl.map { record throws(Fault) in try Resctrl.remove(record) } } catch { journal.write(.warning, "undo: \(error)") }
-        do throws(Fault) {
-            // What init or a hook has started may outlive both.
-            try cgroup?.signalAll(SIGKILL)
-            try cgroup?.remove()
-        } catch { journal.write(.warning, "undo: \(error)") }
+        // What init or a hook has started may outlive both.
+        do throws(Fault) { try cgroup?.signalAll(SIGKILL) } catch { journal.write(.warning, "undo: \(error)") }
+        do throws(Fault) { try cgroup?.remove() } catch { journal.write(.warning, "undo: \(error)") }
         do throws(Fault) { try store.remove(id) } catch { journal.write(.warning, "undo: \(error)") }
         guard let record else { return }
         Hooks.runAll(record.poststop, "poststop", state: record.state(.stopped, pid: nil), in: record.bundle, journal: journal)

@@ -3,7 +3,7 @@
 //
 //     runtime                                   init
 //        |-- clone3 into the new namespaces ----->|
-//        |                                        | waits only in a new user namespace:
+//        |                                        | waits only where the runtime has to do something first:
 //        |-- proceed ---------------------------->| its ids are mapped now
 //        |                                        | cgroup, namespaces, mounts, devices
 //        |<------------------------------- warning|  any number of times

@@ -64,13 +64,17 @@ package struct NotifySocket: ~Copyable {
         spec.process?.env = others + ["NOTIFY_SOCKET=\(directoryInside)/\(fileName)"]
     }
 
+    /// How many messages are read before others are looked after: the program may send without end.
+    private static let datagramsMax = 32
+
     /// Reads what waits and, once the program is ready, says so to the service manager.
     /// - Parameter mainPid: the process that the service manager shall watch from then on.
     /// - Returns: whether it was ready.
     package borrowing func forward(mainPid: pid_t, waitsForManager: Bool) throws(Fault) -> Bool {
-        while let datagram = try attempt("read from the notify socket", { () throws(Errno) in
-            try DatagramSocket.receive(limit: NotifySocket.datagramBytesMax, on: listener)
-        }) {
+        for _ in 0..<NotifySocket.datagramsMax {
+            guard let datagram = try attempt("read from the notify socket", { () throws(Errno) in
+                try DatagramSocket.receive(limit: NotifySocket.datagramBytesMax, on: listener)
+            }) else { return false }
             let lines = datagram.split(separator: UInt8(ascii: "\n"))
             guard lines.contains(where: { $0.elementsEqual("READY=1".utf8) }) else { continue }
             try attempt("notify \(managerAddress)") { () throws(Errno) in

@@ -19,16 +19,41 @@ extension ContainerRecord {
 }
 
 extension StateStore {
-    /// What a configuration that was kept says about a container whose record is gone or damaged: its cgroup, with what is in
-    /// it, is ended and removed. The configuration is kept after the cgroup is made, so the cgroup is the container's own.
+    /// Ends what is left of a container whose record is gone or damaged: its cgroup, with what is in it. A line of the record
+    /// that is still whole says where that is; without one, the configuration that was kept, which was written after the
+    /// cgroup was made. A relative path counts from its maker's cgroup, which nobody knows any more.
     func endRemains(of id: String, journal: Journal) {
         do throws(Fault) {
-            let path = try CgroupPath(parsing: try configuration(of: id).linux?.cgroupsPath, id: id)
-            try Cgroup.end(path: path, layout: try CgroupLayout.detect())
+            if let record = lastWholeRecord(of: id) {
+                let cgroup = try CgroupChoice.open(record.cgroup)
+                try cgroup?.signalAll(SIGKILL)
+                try cgroup?.remove()
+                return
+            }
+            let wanted = try configuration(of: id).linux?.cgroupsPath ?? ""
+            guard wanted.isEmpty || wanted.hasPrefix("/") else {
+                return journal.write(.warning, "processes of \(id) may be left in cgroup \(Journal.quoted(wanted))")
+            }
+            let layout = try CgroupLayout.detect()
+            // Where there is no path, an ordinary user's is beneath the user's own.
+            for place in wanted.isEmpty && geteuid() != 0 ? ["cais/\(id)"] : [wanted] {
+                try Cgroup.end(path: try CgroupPath(parsing: place, id: id), layout: layout)
+            }
         } catch {
             // Nothing kept is nothing made; whatever else is wrong must not keep the name taken.
             if error.errno != ENOENT { journal.write(.warning, "processes of \(id) may be left: \(error)") }
         }
+    }
+
+    /// The last line of a state file that is a record of this container.
+    private func lastWholeRecord(of id: String) -> ContainerRecord? {
+        guard let bytes = try? Files.read(directory(id) + "/state.json", limit: StateStore.recordBytesMax) else { return nil }
+        for line in bytes.split(separator: UInt8(ascii: "\n")).reversed() {
+            // A line that is none is what this looks past.
+            guard let record = try? JSON.members(of: Array(line), { try ContainerRecord($0) }) else { continue }
+            if (try? record.check(isAbout: id)) != nil { return record }
+        }
+        return nil
     }
 
     /// The root must be the caller's or root's: its owner could put a link in the place of a container's directory between two steps.

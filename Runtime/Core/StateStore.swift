@@ -132,9 +132,6 @@ package struct StateStore: Sendable {
         }
     }
 
-    /// Whether something is there under this name, be it only half made.
-    package func isTaken(_ id: String) -> Bool { Files.exists(directory(id)) }
-
     /// Gives the name back. Missing is done. A file tree that is attached there is detached and so
     /// gone with all that is mounted in it; one in a joined mount namespace goes with its directory.
     func remove(_ id: String) throws(Fault) {
@@ -157,10 +154,17 @@ package struct StateStore: Sendable {
     /// Holds the container for one command that changes it; let go of when the value is dropped
     /// or its process ends.
     func lock(_ id: String) throws(Fault) -> FileDescriptor {
+        try Validation.checkID(id)
         do throws(Errno) {
-            let directory = try Files.open(directory(id), flags: O_RDONLY | O_DIRECTORY)
-            try call { flock(directory.rawValue, LOCK_EX) }
-            return directory
+            let path = directory(id)
+            let held = try Files.open(path, flags: O_RDONLY | O_DIRECTORY)
+            try call { flock(held.rawValue, LOCK_EX) }
+            // While this waited it may have been deleted, and made anew by somebody else.
+            var there = stat()
+            try call { lstat(path, &there) }
+            let own = try held.status()
+            guard there.st_ino == own.st_ino && there.st_dev == own.st_dev else { throw .noEntry }
+            return held
         } catch {
             if error == .noEntry { throw Fault(.notFound, "container does not exist", errno: ENOENT) }
             throw Fault(error, "lock \(id)")

@@ -33,9 +33,13 @@ extension Container {
         journal.write(.debug, "\(program) \(plan.arguments.joined(separator: " "))")
         let wasPaused = status == .paused
         // criu freezes by itself, and cannot reach into what is frozen already.
-        if wasPaused { try thawForDump() }
         let words = try Criu.makeLastWords()
-        let ended = try Criu.run(program, plan, words: words)
+        if wasPaused { try thawForDump() }
+        let ended: ExitStatus
+        do throws(Fault) { ended = try Criu.run(program, plan, words: words) } catch {
+            if wasPaused { try freezeAfterDump() }
+            throw error
+        }
         if wasPaused { try freezeAfterDump() }
         try Criu.check(ended, log: "\(work)/dump.log", words: words)
         if !options.leavesRunning && !options.isPreDump { try destroy() }

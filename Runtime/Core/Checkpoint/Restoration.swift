@@ -6,7 +6,7 @@
 //        |                                           | the tree's first process becomes the
 //        |                                           | runtime's child (--restore-sibling)
 //        |<---------------- pid file, exit code 0 ---| stopped, where there are hooks
-//        | hooks, SIGCONT, record, pid file
+//        | hooks, record, pid file, SIGCONT
 import CLinux
 import Cgroups
 import Faults
@@ -20,6 +20,9 @@ extension Creation {
             throw Fault(.unsupported, "a container with a terminal cannot be restored: criu's command line does not give the terminal back")
         }
         guard plan.hasOwnTree else { throw Fault(.unsupported, "a container without a mount namespace of its own cannot be restored") }
+        guard plan.resctrl == nil, (plan.spec.linux?.netDevices ?? [:]).isEmpty else {
+            throw Fault(.unsupported, "a container with intelRdt or netDevices cannot be restored")
+        }
         let program = try Criu.find(restoring.program)
         let images = try attempt("open images in \(restoring.imagePath)") { () throws(Errno) in
             guard let resolved = realpath(restoring.imagePath, nil) else { throw Errno.current }
@@ -28,9 +31,9 @@ extension Creation {
         }
         let streams = try Streams.read(from: images)
         try store.reserve(plan.id)
+        let lock = try store.lock(plan.id)
         var undo = Undo(store: store, id: plan.id)
         do throws(Fault) {
-            let lock = try store.lock(plan.id)
             let restored = try restore(restoring, program: program, images: images, streams: streams, undo: &undo)
             _ = consume lock
             return restored
@@ -45,6 +48,7 @@ extension Creation {
     ) throws(Fault) -> CreatedContainer {
         let cgroup = try CgroupChoice.make(plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
+        try CgroupDelegation.apply(plan, to: cgroup, journal: journal)
         var record = makeRecord(cgroup: cgroup?.record, resctrl: nil)
         record.isRestored = true
         try store.write(record)
@@ -55,12 +59,14 @@ extension Creation {
         let pid = try runCriu(restoring, program: program, images: images, work: work, streams: streams, cgroup: cgroup)
         undo.child = pid
         let process = try attempt("open init") { () throws(Errno) in try Pidfd(pid: pid) }
+        undo.record = record
         try runHooks(record, pid: pid)
         let status = try attempt("look at init") { () throws(Errno) in try Procfs.status(of: pid) }
         record.initProcess = .init(pid: pid, startTicks: status.startTicks)
         try store.write(record)
         if let pidFile = options.pidFile { try PIDFile.write(pid, to: pidFile) }
         if let pidfdSocket { try process.pass(to: pidfdSocket, as: "init") }
+        try CgroupChoice.complete(plan.spec, cgroup)
         if hasHooks { try letGoOn(cgroup, process) }
         return CreatedContainer(record: record, initProcess: process, initPid: pid)
     }

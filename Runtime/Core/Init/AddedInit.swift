@@ -52,16 +52,17 @@ struct AddedInit: ~Copyable {
         if let root { try RootTree.becomeRoot(root) }
         if entered.contains(.user) { try Identity.becomeNamespaceRoot() }
         try attempt("start session") { () throws(Errno) in try Identity.startSession() }
-        if process.terminal ?? false, let consoleSocket {
-            let root = try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) }
-            let terminal = try Console.make(root: root, process: process, socket: consoleSocket, isForeground: options.consoleDescriptor != nil)
-            try Console.take(terminal.rawValue)
-        }
+        // Before the terminal is made, which belongs to the user.
         if let name = options.userName {
             var user = process.user ?? RuntimeSpec.User()
             try UserDatabase.resolve(name, into: &user)
             process.user = user
             try Validation.check(process)
+        }
+        if process.terminal ?? false, let consoleSocket {
+            let root = try attempt("open /") { () throws(Errno) in try Files.open("/", flags: O_PATH | O_DIRECTORY) }
+            let terminal = try Console.make(root: root, process: process, socket: consoleSocket, isForeground: options.consoleDescriptor != nil)
+            try Console.take(terminal.rawValue)
         }
         SignalState.reset()
         let speaker = HandshakeSocket(descriptor: try attempt("dup") { () throws(Errno) in try socket.descriptor.duplicate() })

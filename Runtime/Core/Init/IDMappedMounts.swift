@@ -29,8 +29,12 @@ enum IDMappedMounts {
     /// A user namespace with nobody in it: a child makes it, waits to be mapped, and is ended.
     private static func makeNamespace(uid: String, gid: String) throws(Fault) -> FileDescriptor {
         try within("make user namespace for id mapping") { () throws(Fault) in
+            let parent = getpid()
             guard case .parent(let child, let pidfd) = try attempt("clone", { () throws(Errno) in try Clone.fork(namespaces: .user) }) else {
-                while true { pause() }
+                // It holds what the runtime holds, the container's lock included, and must not outlive it.
+                try? Identity.setParentDeathSignal(SIGKILL)
+                while getppid() == parent { pause() }
+                _exit(1)
             }
             let process = Pidfd(owning: pidfd)
             defer {

@@ -81,6 +81,8 @@ struct Mounting: ~Copyable {
         }
         if let namespace = prepared.take(.idMap(index)) {
             try IDMappedMounts.apply(namespace, to: made.rawValue, recursive: mount.idMapping?.isRecursive ?? false)
+        } else {
+            try IDMappedMounts.apply(mount.idMapping, to: made.rawValue)
         }
         try Mounting.applyRecursive(mount, to: made.rawValue)
         try attempt("attach") { () throws(Errno) in try Mount.attach(made, to: target) }

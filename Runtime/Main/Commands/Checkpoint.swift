@@ -65,6 +65,6 @@ func restore(_ arguments: Arguments, _ global: Arguments, _ settings: Settings) 
     let creation = try Creation(id: id, bundle: bundle, options: options, store: settings.store, journal: settings.journal)
     let restored = try creation.restore(restoring)
     let status = try foreground.wait(for: restored.initPid, restored.initProcess)
-    try Container(id, store: settings.store, journal: settings.journal).destroy()
+    try Container(id, store: settings.store, journal: settings.journal).destroyAfterEnd()
     return status.shellCode
 }

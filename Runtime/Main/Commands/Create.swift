@@ -58,6 +58,6 @@ func run(_ arguments: Arguments, _ settings: Settings) throws(Fault) -> Int32 {
     let status = try foreground.wait(for: created.initPid, created.initProcess, notify: created.takeNotifySocket())
     // A container that a hook has ended is gone.
     if let failure { throw failure }
-    if !arguments.bool("keep") { try container.destroy() }
+    if !arguments.bool("keep") { try container.destroyAfterEnd() }
     return status.shellCode
 }

@@ -58,7 +58,7 @@ private func perform(_ invocation: Invocation<Action>, _ settings: Settings) thr
     let arguments = invocation.arguments
     switch invocation.action {
     case .create: try create(arguments, settings)
-    case .start: try Container(arguments.positional[0], store: settings.store, journal: settings.journal).start()
+    case .start: try Container.start(arguments.positional[0], store: settings.store, journal: settings.journal)
     case .run: return try run(arguments, settings)
     case .state: try printState(arguments, settings)
     case .kill: try sendSignal(arguments, settings)

@@ -14,11 +14,5 @@ func sendSignal(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
 func delete(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
     let id = arguments.positional[0]
     let force = arguments.bool("force")
-    let container: Container
-    do throws(Fault) { container = try Container(id, store: settings.store, journal: settings.journal) } catch {
-        guard force else { throw error }
-        if error.kind == .invalidArgument && !settings.store.isTaken(id) { throw error }
-        return try Container.deleteRemains(of: id, store: settings.store, journal: settings.journal)
-    }
-    try container.delete(force: force)
+    try Container.delete(id, force: force, store: settings.store, journal: settings.journal)
 }

@@ -1,6 +1,7 @@
 // The only C of Cais: headers that Swift's Glibc module hides, and one-line functions for
 // variadic calls, macros and system calls that glibc has no wrapper for. Nothing here decides
-// anything. A function named cais_X does exactly what the kernel's X does and leaves errno set.
+// anything, but CLinux.c: what must run while no Swift does. A function named cais_X does exactly
+// what the kernel's X does and leaves errno set.
 #ifndef CAIS_CLINUX_H
 #define CAIS_CLINUX_H
 

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The record of a container")
 struct RecordTests {
-    private static let line = #"{"version":1,"id":"a","ociVersion":"1.2.0","bundle":"/b","rootfs":"/b/r","created":"2026-01-02T03:04:05.000000006Z","owner":"","annotations":{"k\n":"v\""},"cgroup":{"places":[{"version":"v1","controllers":["cpu","cpuacct"],"mountPoint":"/sys/fs/cgroup/cpu","path":"cais/a"}]},"resctrl":{"group":"/sys/fs/resctrl/a","isOwn":true,"monitoring":"/sys/fs/resctrl/a/mon_groups/a"},"poststart":[{"path":"/h","args":["h"],"env":["A=1"],"timeout":3}],"namespaces":131072,"rootPlace":"/s/a/rootfs","initProcess":{"pid":7,"startTicks":18446744073709551615}}"#
+    private static let line = #"{"version":1,"id":"a","ociVersion":"1.2.0","bundle":"/b","rootfs":"/b/r","created":"2026-01-02T03:04:05.000000006Z","owner":"","annotations":{"k\n":"v\""},"cgroup":{"places":[{"version":"v1","controllers":["cpu","cpuacct"],"mountPoint":"/sys/fs/cgroup/cpu","path":"cais/a"}]},"resctrl":{"group":"/sys/fs/resctrl/a","isOwn":true,"monitoring":"/sys/fs/resctrl/a/mon_groups/a"},"poststart":[{"path":"/h","args":["h"],"env":["A=1"],"timeout":3}],"namespaces":131072,"sharesPids":true,"rootPlace":"/s/a/rootfs","initProcess":{"pid":7,"startTicks":18446744073709551615},"isRestored":true}"#
 
     @Test("reads what it writes, with nothing lost")
     func roundTrip() throws {
