@@ -200,16 +200,15 @@ package struct Container {
 
     /// What the one who waited for its end takes away, if nobody has done so meanwhile.
     package func destroyAfterEnd() throws(Fault) {
-        let lock: FileDescriptor
-        do throws(Fault) {
-            lock = try store.lock(record.id)
-            // Another container may have the name by now.
-            guard try store.record(record.id).initProcess == record.initProcess else { return }
-        } catch {
-            if error.kind == .notFound { return }
-            throw error
+        do throws(Fault) { try destroyIfStillThere() } catch {
+            if error.kind != .notFound { throw error }
         }
-        try destroy()
+    }
+
+    private func destroyIfStillThere() throws(Fault) {
+        let lock = try store.lock(record.id)
+        // Another container may have the name by now.
+        if try store.record(record.id).initProcess == record.initProcess { try destroy() }
         _ = consume lock
     }
 

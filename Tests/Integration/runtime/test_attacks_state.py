@@ -242,3 +242,32 @@ def test_a_console_socket_whose_holder_reads_nothing_or_goes_away(runtime):
                 assert creating.wait(timeout=20) >= 0
             else:
                 ended(runtime("create", "--bundle", bundle.path, "--console-socket", path, runtime.name(), timeout=20))
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", ".filters", "a/../../x", "../state"])
+def test_a_forced_delete_of_a_name_that_is_none_removes_nothing(runtime, name):
+    container = runtime.started("sleep", "1000")
+    kept = [runtime.root / ".filters" / "x.bpf", runtime.directory / "beside"]
+    for path in kept:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("kept")
+    result = ended(runtime("delete", "--force", name))
+    assert result.code != 0 and "id" in result.err.lower(), result
+    assert all(path.read_text() == "kept" for path in kept) and container.state()["status"] == "running"
+
+
+def test_a_run_whose_container_is_taken_away_leaves_the_next_one_of_that_name_alone(runtime):
+    name, told = runtime.name(), runtime.directory / "told"
+    hook = {"poststop": [{"path": "/bin/sh", "args": ["sh", "-c", f"echo gone >> {told}"]}]}
+    first = runtime.bundle("sleep", "1000", change=lambda config: config.update(hooks=hook))
+    with subprocess.Popen(runtime.command("run", "--bundle", first.path, name)) as run:
+        wait_until("it runs", lambda: runtime("state", name).code == 0 and json.loads(runtime("state", name).out)["status"] == "running")
+        run.send_signal(signal.SIGSTOP)
+        assert runtime("delete", "--force", name).code == 0
+        second = runtime.bundle("sleep", "1000")
+        assert runtime("create", "--bundle", second.path, name).code == 0
+        run.send_signal(signal.SIGCONT)
+        assert run.wait(20) == 137
+    assert json.loads(runtime("state", name).out)["status"] == "created"
+    assert told.read_text() == "gone\n", "the hooks for its end ran once"
+    assert runtime("delete", "--force", name).code == 0

@@ -253,6 +253,14 @@ def passwd(bundle, text):
     (bundle.rootfs / "etc/passwd").write_text(text)
 
 
+@pytest.mark.skipif(IS_PEER, reason="runc takes numbers only")
+def test_the_terminal_of_a_named_user_is_theirs(runtime):
+    container = runtime.started("sleep", "1000")
+    passwd(container.bundle, "ann:x:1234:5::/home/ann:/bin/sh\n")
+    result = runtime("exec", "-t", "-u", "ann", container.name, "sh", "-c", "stat -c %u $(tty)")
+    assert result.code == 0 and result.out.strip() == "1234", result
+
+
 def test_home_is_of_the_containers_passwd(runtime):
     def change(config):
         config["process"]["user"] = {"uid": 1000, "gid": 1000}
