@@ -10,7 +10,7 @@ package enum Features {
     package static let specification = "1.3.0"
 
     /// The lines of `--version` after the first.
-    package static var versionLines: String { "spec: \(specification)\nlibseccomp: \(SeccompLibrary.version)" }
+    package static var versionLines: String { "spec: \(specification)\nlibseccomp: \(SeccompSupport.libraryVersion)" }
 
     /// The document of `features` (features.md, features-linux.md).
     package static var document: RuntimeFeatures {

@@ -73,13 +73,6 @@ enum Checkpoint {
     }
 }
 
-extension CgroupRecord {
-    /// The directory whose freezer stops its processes.
-    fileprivate var freezerDirectory: String? {
-        directory(of: "freezer") ?? places.first { $0.version == .v2 }?.directory
-    }
-}
-
 extension CriuPlan.Externals {
     /// Finds where mounts really are whose destinations lead through links of the image.
     mutating func resolve(in root: String) {
