@@ -29,7 +29,7 @@ package struct Container {
     func cgroup() throws(Fault) -> (any CgroupManager)? { try CgroupChoice.open(record.cgroup) }
 
     /// What the kernel says about it now.
-    package var status: RuntimeStatus { 
+    package var status: RuntimeStatus {
         // A cgroup that cannot be asked is not known to be frozen.
         record.status(isFrozen: { ((try? cgroup()?.isFrozen()) ?? nil) ?? false })
     }
@@ -184,16 +184,14 @@ package struct Container {
     }
 
     private func endInit() throws(Fault) {
-        guard let process = record.initProcess else { return }
+        guard let live = try openInit() else { return }
         do throws(Errno) {
-            let pidfd = try Pidfd(pid: process.pid)
-            guard try Procfs.status(of: process.pid).startTicks == process.startTicks else { return }
-            try pidfd.send(signal: SIGKILL)
-            var poll = pollfd(fd: pidfd.descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+            try live.process.send(signal: SIGKILL)
+            var poll = pollfd(fd: live.process.descriptor.rawValue, events: Int16(POLLIN), revents: 0)
             let ready = try call { CLinux.poll(&poll, 1, CInt(Container.killWaitMillisecondsMax)) }
             if ready == 0 { throw Errno.busy }
         } catch {
-            if error == .noProcess || error == .noEntry { return }
+            if error == .noProcess { return }
             throw Fault(error, "kill init")
         }
     }
@@ -222,5 +220,4 @@ package struct Container {
         try store.remove(record.id)
         Hooks.runAll(record.poststop, "poststop", state: record.state(.stopped, pid: nil), in: record.bundle, journal: journal)
     }
-
 }

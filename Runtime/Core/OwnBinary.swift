@@ -6,9 +6,10 @@ import Faults
 import Linux
 
 package enum OwnBinary {
-    /// Goes on from a protected copy of this program; returns when it already is one. A read-only
-    /// bind mount that is nowhere attached costs one execve(2); a user has it made in a user
-    /// namespace; where mounts are not permitted at all, a sealed copy in memory takes its place.
+    /// Goes on from a protected copy of this program; returns when it is one. That is a read-only
+    /// bind mount that is nowhere attached, and is adopted in place, or executed where the kernel
+    /// refuses that; a user has it made in a user namespace; where mounts are not permitted at all,
+    /// a sealed copy in memory takes its place.
     package static func protect() throws(Fault) {
         do throws(Errno) {
             let path = "/proc/self/exe"

@@ -47,6 +47,7 @@ extension StateStore {
 
     /// The last line of a state file that is a record of this container.
     private func lastWholeRecord(of id: String) -> ContainerRecord? {
+        // Without the file there is no line.
         guard let bytes = try? Files.read(directory(id) + "/state.json", limit: StateStore.recordBytesMax) else { return nil }
         for line in bytes.split(separator: UInt8(ascii: "\n")).reversed() {
             // A line that is none is what this looks past.

@@ -32,6 +32,7 @@ enum IDMappedMounts {
             let parent = getpid()
             guard case .parent(let child, let pidfd) = try attempt("clone", { () throws(Errno) in try Clone.fork(namespaces: .user) }) else {
                 // It holds what the runtime holds, the container's lock included, and must not outlive it.
+                // Where that fails the loop still ends with the parent, at the next signal.
                 try? Identity.setParentDeathSignal(SIGKILL)
                 while getppid() == parent { pause() }
                 _exit(1)
