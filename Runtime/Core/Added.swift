@@ -56,11 +56,14 @@ extension Container {
         let root = try record.rootPlace == nil ? nil : attempt("open root") { () throws(Errno) in try live.openRoot().release() }
         // Before the clone, since that may put the process into its cgroup already.
         try Scheduling.keep(to: request.process.execCPUAffinity?.initial, "initial")
+        Clone.requireOneThread()
+        // Where a cgroup was chosen, only that will do.
+        let own = selection == nil ? manager : nil
         let isStaged = kinds.contains(.user) && geteuid() != 0
         var scoreWarning: String?
         let side = isStaged
-            ? try cloneThroughStage(request, kinds, live, cgroup: cgroup, scoreWarning: &scoreWarning) { () throws(Errno) in try entrance?.enter() }
-            : try cloneDirectly(kinds, live, cgroup: cgroup, manager: selection == nil ? manager : nil)
+            ? try cloneThroughStage(request, kinds, live, fork: { () throws(Fault) in try fork(into: cgroup, of: own) }, scoreWarning: &scoreWarning) { () throws(Errno) in try entrance?.enter() }
+            : try cloneDirectly(kinds, live, cgroup: cgroup, manager: own)
         guard case .parent(let pid, let pidfd) = side else {
             close(ends.left)
             let added = AddedInit(
@@ -86,18 +89,22 @@ extension Container {
         if kinds.contains(.pid) {
             try attempt("join pid namespace") { () throws(Errno) in try Namespaces.enter(.pid, of: live.process) }
         }
-        return try CgroupChoice.fork(into: cgroup, of: manager, beside: record.initProcess?.pid ?? 0)
+        return try fork(into: cgroup, of: manager)
+    }
+
+    private func fork(into cgroup: CInt?, of manager: (any CgroupManager)?) throws(Fault) -> Clone.Side {
+        try CgroupChoice.fork(into: cgroup, of: manager, beside: record.initProcess?.pid ?? 0)
     }
 
     /// Without privileges on the host the container's pid namespace opens only to its user
     /// namespace's root, and what is set by files of the host's /proc is set before either is entered.
     private func cloneThroughStage(
-        _ request: ExecRequest, _ kinds: NamespaceSet, _ live: borrowing LiveInit, cgroup: CInt?, scoreWarning: inout String?,
-        joinCgroup: () throws(Errno) -> Void
+        _ request: ExecRequest, _ kinds: NamespaceSet, _ live: borrowing LiveInit, fork: @escaping () throws(Fault) -> Clone.Side,
+        scoreWarning: inout String?, joinCgroup: () throws(Errno) -> Void
     ) throws(Fault) -> Clone.Side {
         var warning: String?
         let isCreated = live.status == .created
-        let side = try Stage(cgroup: cgroup, namespaces: []).clone { () throws(Fault) in
+        let side = try Stage(namespaces: [], fork: fork).clone { () throws(Fault) in
             if let score = request.process.oomScoreAdj { warning = OOMScore.setOwn(score) }
             try attempt("hide from tracing") { () throws(Errno) in try Identity.setDumpable(false) }
             try attempt("join cgroup", joinCgroup)

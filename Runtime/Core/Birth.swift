@@ -18,7 +18,8 @@ struct Birth {
 
     /// - Parameter before: what a stage has to do before it enters: hide, and join v1 cgroups.
     func clone(before: () throws(Fault) -> Void) throws(Fault) -> Clone.Side {
-        try needsStage ? cloneThroughStage(before) : cloneDirectly()
+        Clone.requireOneThread()
+        return try needsStage ? cloneThroughStage(before) : cloneDirectly()
     }
 
     private func descriptor(of kind: NamespaceSet) -> CInt? {
@@ -64,7 +65,8 @@ struct Birth {
 
     /// The stage is in the cgroup, which the user namespace's root could not enter, and init with it.
     private func cloneThroughStage(_ before: () throws(Fault) -> Void) throws(Fault) -> Clone.Side {
-        try Stage(cgroup: cgroup, namespaces: plan.cloned).clone { () throws(Fault) in
+        let fork = { [cgroup] () throws(Fault) in try attempt("clone stage") { () throws(Errno) in try Clone.fork(into: cgroup) } }
+        return try Stage(namespaces: plan.cloned, fork: fork).clone { () throws(Fault) in
             try before()
             try enter(.user, "user")
             try Identity.becomeNamespaceRoot()

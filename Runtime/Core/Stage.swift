@@ -12,20 +12,20 @@ import Faults
 import Linux
 
 struct Stage {
-    /// The v2 cgroup that the stage is born in, and its child with it.
-    let cgroup: CInt?
     /// The kinds that are made new for the child.
     let namespaces: NamespaceSet
+    /// Forks the stage into the v2 cgroup that its child shall be in.
+    let fork: () throws(Fault) -> Clone.Side
 
     /// Clones through a stage that does `enter` first.
     /// - Returns: in the runtime and in the new process; never in the stage.
     func clone(enter: () throws(Fault) -> Void) throws(Fault) -> Clone.Side {
         let report = try attempt("pipe") { () throws(Errno) in try UnixSocket.pair().split() }
         let side: Clone.Side
-        do throws(Errno) { side = try Clone.fork(into: cgroup) } catch {
+        do throws(Fault) { side = try fork() } catch {
             close(report.left)
             close(report.right)
-            throw Fault(error, "clone stage")
+            throw error
         }
         guard case .parent(let stage, let stagePidfd) = side else {
             close(report.left)

@@ -43,6 +43,12 @@ public enum Clone {
         return child == 0 ? .child : .parent(child: child, pidfd: pidfd)
     }
 
-    /// The number of threads of this process: what ``fork(namespaces:sibling:sharesDescriptors:into:)`` relies on.
-    public static func threadCount() throws(Errno) -> Int { try Files.names(in: "/proc/self/task").count }
+    /// Ends the program where it has more than the one thread that ``fork(namespaces:sibling:sharesDescriptors:into:)``
+    /// relies on. Without /proc that is not known, and taken for granted.
+    public static func requireOneThread() {
+        var status = stat()
+        guard stat("/proc/self/task", &status) == 0 else { return }
+        // A directory has two links and one for each directory in it (proc_pid_task(5)).
+        precondition(status.st_nlink == 3, "a container's init can be made by a program with one thread only")
+    }
 }

@@ -301,6 +301,28 @@ def test_a_delegated_cgroup_is_found_beneath_the_users_own(user):
     assert any(f"/user/session/cais/{container.name}" in line for line in open(f"/proc/{container.pid}/cgroup"))
 
 
+@pytest.mark.skipif(IS_PEER, reason="the peers fail there, or start from another process")
+def test_exec_follows_init_where_the_container_divided_its_cgroup(user):
+    """As for root: with controllers given to cgroups beneath it, the container's own takes no process any more."""
+    user.delegate()
+
+    def change(config):
+        config["linux"]["cgroupsPath"] = f"{CGROUP_PARENT}/user/box"
+    container = user.created(bundle=user.bundle("sleep", "1000", change=change))
+    assert user("start", container.name).code == 0
+    box = next(top / "box" for top in user.cgroups if (top / "box/cgroup.subtree_control").exists())
+    controller = next(iter((box / "cgroup.controllers").read_text().split()), None)
+    if controller is None:
+        pytest.skip("v2 has no controller here")
+    (box / "inner").mkdir()
+    (box / "inner/cgroup.procs").write_text(str(container.pid))
+    (box / "cgroup.subtree_control").write_text(f"+{controller}")
+    result = container.exec("grep", "-c", "^0::.*/inner$", "/proc/self/cgroup")
+    assert (result.code, result.out) == (0, "1\n"), result
+    assert user("delete", "--force", container.name).code == 0
+    assert not box.exists()
+
+
 # -- mounts and devices -------------------------------------------------------------------------
 
 def mount(**entry):
