@@ -9,8 +9,13 @@ extension Container {
     /// Changes limits; those that are not given stay, and a limit of 0 says nothing.
     /// - Throws: `.conflict`, `container not running`, for a stopped one; the fault of the step
     ///   that failed, after which all limits are as before.
-    package func update(_ given: RuntimeSpec.Linux.Resources) throws(Fault) {
-        let lock = try store.lock(record.id)
+    package static func update(_ id: String, _ given: RuntimeSpec.Linux.Resources, store: StateStore, journal: Journal) throws(Fault) {
+        let lock = try store.lock(id)
+        try Container(id, store: store, journal: journal).update(given)
+        _ = consume lock
+    }
+
+    private func update(_ given: RuntimeSpec.Linux.Resources) throws(Fault) {
         switch status {
         case .created, .running, .paused: break
         case .creating, .stopped: throw Fault(.conflict, "container not running")
@@ -19,7 +24,6 @@ extension Container {
         let update = ResourceUpdate(given, over: try store.limits(of: record.id))
         try cgroup.update(update)
         try store.keep(limits: update.merged, of: record.id)
-        _ = consume lock
     }
 }
 

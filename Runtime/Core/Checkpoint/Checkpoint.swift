@@ -6,9 +6,14 @@ import Linux
 import OCISpec
 
 extension Container {
-    /// Writes the container's processes into images. It ends there, unless it is to go on.
-    package func checkpoint(_ options: CheckpointOptions) throws(Fault) {
-        let lock = try store.lock(record.id)
+    /// Writes a container's processes into images. It ends there, unless it is to go on.
+    package static func checkpoint(_ id: String, _ options: CheckpointOptions, store: StateStore, journal: Journal) throws(Fault) {
+        let lock = try store.lock(id)
+        try Container(id, store: store, journal: journal).checkpoint(options)
+        _ = consume lock
+    }
+
+    private func checkpoint(_ options: CheckpointOptions) throws(Fault) {
         let status = self.status
         switch status {
         case .running, .paused: break
@@ -43,7 +48,6 @@ extension Container {
         if wasPaused { try freezeAfterDump() }
         try Criu.check(ended, log: "\(work)/dump.log", words: words)
         if !options.leavesRunning && !options.isPreDump { try destroy() }
-        _ = consume lock
     }
 
     private func thawForDump() throws(Fault) { try CgroupChoice.open(record.cgroup)?.thaw() }

@@ -67,7 +67,7 @@ enum Criu {
             guard text.hasPrefix("("), let end = text.firstIndex(of: ")") else { return text }
             return String(text[text.index(after: end)...].drop { $0 == " " })
         }
-        let errors = lines.filter { $0.contains("Error") }
+        let errors = lines.filter { $0.split(separator: " ").contains("Error") }
         return errors.isEmpty ? Array(lines.suffix(1)) : Array(errors.suffix(linesMax))
     }
 }

@@ -42,7 +42,7 @@ func checkpoint(_ arguments: Arguments, _ global: Arguments, _ settings: Setting
         }
         options.pageServer = (String(server[..<colon]), String(port))
     }
-    try Container(arguments.positional[0], store: settings.store, journal: settings.journal).checkpoint(options)
+    try Container.checkpoint(arguments.positional[0], options, store: settings.store, journal: settings.journal)
 }
 
 func restore(_ arguments: Arguments, _ global: Arguments, _ settings: Settings) throws(Fault) -> Int32 {

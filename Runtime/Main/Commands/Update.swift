@@ -31,12 +31,10 @@ extension CommandTable {
 }
 
 func update(_ arguments: Arguments, _ settings: Settings) throws(Fault) {
-    let container = try Container(arguments.positional[0], store: settings.store, journal: settings.journal)
-    if let path = arguments.optional("resources") {
-        try container.update(try resources(at: path))
-    } else {
-        try container.update(try resources(arguments))
-    }
+    // A name that nobody has is said at once, and nothing is locked while a document on standard input takes its time.
+    _ = try settings.store.record(arguments.positional[0])
+    let limits = if let path = arguments.optional("resources") { try resources(at: path) } else { try resources(arguments) }
+    try Container.update(arguments.positional[0], limits, store: settings.store, journal: settings.journal)
 }
 
 /// The most bytes of a document of limits.
