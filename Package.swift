@@ -9,7 +9,14 @@ let strict: [SwiftSetting] = [
     // One view of the C library for Swift's own module of it and for ours: two definitions of one
     // type are an error, but only when one compiler process happens to read both.
     .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
+    // Each function in a section of its own, so that the linker can drop or place it, and values copied
+    // and destroyed member by member, not by a description that is made at run time (docs/design/0012, 0015).
+    .unsafeFlags(["-Xfrontend", "-function-sections", "-Xfrontend", "-disable-type-layout"]),
 ]
+
+/// What starts for each container: without the regular expressions that each file imports unasked,
+/// 1.2 MB of code.
+let lean = strict + [.unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"])]
 
 /// Short-lived or per-container programs: one static file, no Foundation, sections that nobody uses dropped.
 let staticProgram: [LinkerSetting] = [
@@ -32,15 +39,17 @@ let daemonProgram: [LinkerSetting] = [
     .linkedLibrary("CoreFoundation"), .linkedLibrary("_FoundationICU"), .linkedLibrary("_FoundationCShims"), .linkedLibrary("_FoundationCollections"),
 ]
 
-func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: path, exclude: readmes(path), swiftSettings: strict)
+func library(
+    _ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict
+) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, exclude: readmes(path), swiftSettings: settings)
 }
 
 func program(
-    _ name: String, _ path: String, _ dependencies: [Target.Dependency], linker: [LinkerSetting] = []
+    _ name: String, _ path: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = strict, linker: [LinkerSetting] = []
 ) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, path: path, exclude: readmes(path), swiftSettings: strict,
+        name: name, dependencies: dependencies, path: path, exclude: readmes(path), swiftSettings: settings,
         linkerSettings: linker)
 }
 
@@ -85,30 +94,30 @@ let bindings: [Target] = [
 
 // Values and functions, no system calls.
 let pure = [
-    library("Faults", "Sources/Faults"),
-    library("Flags", "Sources/Flags", ["Faults"]),
-    library("OCISpec", "Sources/OCISpec", ["Faults"]),
-    library("EngineAPI", "Sources/EngineAPI", ["OCISpec", "Faults"]),
-    library("Lifecycle", "Sources/Lifecycle", ["Faults"]),
-    library("ShimProtocol", "Sources/ShimProtocol", ["Lifecycle", "OCISpec", "Faults"]),
+    library("Faults", "Sources/Faults", settings: lean),
+    library("Flags", "Sources/Flags", ["Faults"], settings: lean),
+    library("OCISpec", "Sources/OCISpec", ["Faults"], settings: lean),
+    library("EngineAPI", "Sources/EngineAPI", ["OCISpec", "Faults"], settings: lean),
+    library("Lifecycle", "Sources/Lifecycle", ["Faults"], settings: lean),
+    library("ShimProtocol", "Sources/ShimProtocol", ["Lifecycle", "OCISpec", "Faults"], settings: lean),
 ]
 
 // The kernel, typed.
 let kernel = [
-    library("Linux", "Sources/Linux", ["CLinux"]),
-    library("Cgroups", "Sources/Cgroups", ["Linux", "CLinux", "OCISpec", "Faults"]),
-    library("Netlink", "Sources/Netlink", ["Linux", "CLinux", "Faults"]),
-    library("Seccomp", "Sources/Seccomp", ["CSeccomp", "Linux", "CLinux", "OCISpec", "Faults"]),
+    library("Linux", "Sources/Linux", ["CLinux"], settings: lean),
+    library("Cgroups", "Sources/Cgroups", ["Linux", "CLinux", "OCISpec", "Faults"], settings: lean),
+    library("Netlink", "Sources/Netlink", ["Linux", "CLinux", "Faults"], settings: lean),
+    library("Seccomp", "Sources/Seccomp", ["CSeccomp", "Linux", "CLinux", "OCISpec", "Faults"], settings: lean),
 ]
 
 let runtime = [
-    library("RuntimeCore", "Runtime/Core", ["Cgroups", "Netlink", "Seccomp", "Linux", "CLinux", "OCISpec", "Faults"]),
-    program("cais-runtime", "Runtime/Main", ["RuntimeCore", "Cgroups", "Linux", "CLinux", "OCISpec", "Flags", "Faults"], linker: runtimeProgram),
+    library("RuntimeCore", "Runtime/Core", ["Cgroups", "Netlink", "Seccomp", "Linux", "CLinux", "OCISpec", "Faults"], settings: lean),
+    program("cais-runtime", "Runtime/Main", ["RuntimeCore", "Cgroups", "Linux", "CLinux", "OCISpec", "Flags", "Faults"], settings: lean, linker: runtimeProgram),
 ]
 
 let shim = [
-    library("ShimCore", "Shim/Core", ["ShimProtocol", "Lifecycle", "Linux", "CLinux", "OCISpec", "Faults"]),
-    program("cais-shim", "Shim/Main", ["ShimCore", "ShimProtocol", "Linux", "OCISpec", "Flags", "Faults"], linker: staticProgram),
+    library("ShimCore", "Shim/Core", ["ShimProtocol", "Lifecycle", "Linux", "CLinux", "OCISpec", "Faults"], settings: lean),
+    program("cais-shim", "Shim/Main", ["ShimCore", "ShimProtocol", "Linux", "OCISpec", "Flags", "Faults"], settings: lean, linker: staticProgram),
 ]
 
 let cli = [

@@ -10,13 +10,13 @@ enum Process {
     static func end(_ code: Int32) -> Never { exit(code) }
 
     /// Runs a verb and says what went wrong with it.
-    static func carryOut(_ invocation: Invocation<Action>) -> Int32 {
+    static func carryOut(_ invocation: Invocation) -> Int32 {
         do throws(Fault) {
             let endpoint = try Endpoint.choose(
                 flags: invocation.global.strings("host"), environment: Environment.get,
                 exists: { access($0, F_OK) == 0 })
             let client = try EngineClient(endpoint: endpoint, version: Environment.get("DOCKER_API_VERSION"))
-            return try Commands.run(Context(client: client, arguments: invocation.arguments, action: invocation.action))
+            return try Commands.run(Context(client: client, arguments: invocation.arguments, action: invocation.action()))
         } catch {
             Output.error(error.description)
             return 1

@@ -5,7 +5,7 @@ import Flags
 import Linux
 
 /// What caisd can be told to do.
-enum DaemonAction: Sendable {
+enum DaemonAction: Int, Sendable {
     /// Serve, until a signal.
     case serve
     /// List the moments at which a test may end it.
@@ -17,17 +17,17 @@ enum DaemonAction: Sendable {
 /// The program's table.
 let caisd = Program(
     version: "caisd version \(engineVersion)", section: 8,
-    root: Verb<DaemonAction>(
+    root: Verb(
         "caisd", "The engine: serves the Docker Engine API for containers, images and networks", usage: "[OPTIONS]",
         details: "Containers belong to their supervisors and run on when the daemon ends, however it ends; the next start finds their true state. "
             + "SIGTERM and SIGINT end it, SIGHUP reads the log level anew from the configuration file.",
-        arity: .none, endsAtArgument: true, action: .serve,
+        arity: .none, endsAtArgument: true, action: DaemonAction.serve,
         flags: [
             .string("config-file", value: "path", default: DaemonConfiguration.fileDefault, group: "Daemon", "Configuration in JSON, with the same names")
         ] + Settings.all.map(\.flag),
         verbs: [
-            Verb("crash-points", "List the moments at which a test may end the daemon", hidden: true, action: .crashPoints),
-            Verb("validate", "Check the configuration and end", usage: "", action: .validate),
+            Verb("crash-points", "List the moments at which a test may end the daemon", hidden: true, action: DaemonAction.crashPoints),
+            Verb("validate", "Check the configuration and end", usage: "", action: DaemonAction.validate),
         ]))
 
 /// Says why the program ends, on one line.

@@ -20,7 +20,7 @@ case .misuse(let misuse):
     complain(misuse.text)
     exit(misuse.exitCode)
 case .run(let invocation):
-    switch invocation.action {
+    switch invocation.action(as: DaemonAction.self) {
     case .serve: serve(invocation.arguments)
     case .crashPoints: for point in CrashPoint.allCases { print(point.rawValue) }
     case .validate: validate(invocation.global)

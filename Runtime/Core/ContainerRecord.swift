@@ -106,12 +106,12 @@ extension ContainerRecord {
         text.add("resctrl", object: resctrl?.text)
         text.add("poststart", hooks: poststart)
         text.add("poststop", hooks: poststop)
-        text.add("namespaces", integer: namespaces)
+        text.add("namespaces", integer: Int(namespaces))
         text.add("sharesPids", bool: sharesPids)
         text.add("rootPlace", rootPlace)
         if let initProcess {
             var process = JSONObjectText()
-            process.add("pid", integer: initProcess.pid)
+            process.add("pid", integer: Int(initProcess.pid))
             process.add("startTicks", integer: initProcess.startTicks)
             text.add("initProcess", object: process)
         }

@@ -39,7 +39,7 @@ enum SecurityLabels {
     }
 
     /// File systems whose files have labels of the policy's own, and which take none.
-    private static let unlabelled: Set<String> = ["proc", "sysfs", "cgroup", "cgroup2", "mqueue"]
+    private static let unlabelled = ["proc", "sysfs", "cgroup", "cgroup2", "mqueue"]
 }
 
 /// The open files of one process that is going to execute a program.

@@ -3,16 +3,16 @@ import Flags
 import RuntimeCore
 
 /// What a verb does, by name; the code is in Commands.
-enum Action: Sendable {
+enum Action: Int, Sendable {
     case create, start, run, state, kill, delete, exec, list, ps, pause, resume, update, events, spec, features, checkpoint, restore
 }
 
 enum CommandTable {
     static var version: String { "cais-runtime version 0.1.0\n\(Features.versionLines)" }
 
-    static let program: Program<Action> = Program(
+    static let program: Program = Program(
         version: version, grammar: .runc, section: 8,
-        root: Verb<Action>(
+        root: Verb(
             noun: "cais-runtime", "OCI runtime: runs containers from bundles", usage: "[OPTIONS] COMMAND",
             details: """
                 Creates and runs containers from OCI bundles: directories with a config.json and a root file system.
@@ -29,60 +29,60 @@ enum CommandTable {
                 .string("rootless", value: "mode", default: "auto", "Do without a cgroup where none may be made: true, false, or auto (all but real root)"),
             ],
             verbs: [
-                Verb<Action>(
-                    "create", "Create a container that waits for start", usage: "[OPTIONS] ID", arity: .exactly(1), action: .create,
+                Verb(
+                    "create", "Create a container that waits for start", usage: "[OPTIONS] ID", arity: .exactly(1), action: Action.create,
                     flags: creationFlags),
-                Verb<Action>("start", "Start the program of a created container", usage: "ID", arity: .exactly(1), candidates: containers, action: .start),
-                Verb<Action>(
-                    "run", "Create and start a container", usage: "[OPTIONS] ID", arity: .exactly(1), action: .run,
+                Verb("start", "Start the program of a created container", usage: "ID", arity: .exactly(1), candidates: containers, action: Action.start),
+                Verb(
+                    "run", "Create and start a container", usage: "[OPTIONS] ID", arity: .exactly(1), action: Action.run,
                     flags: creationFlags + [
                         .bool("detach", short: "d", "Do not wait for the program's end"),
                         .bool("keep", "Do not delete the container when the program has ended"),
                         .bool("no-subreaper", "Leave processes that lost their parents to the machine's init"),
                     ]),
-                Verb<Action>("state", "Print the state of a container", usage: "ID", arity: .exactly(1), candidates: containers, action: .state),
-                Verb<Action>(
+                Verb("state", "Print the state of a container", usage: "ID", arity: .exactly(1), candidates: containers, action: Action.state),
+                Verb(
                     "kill", "Send a signal to the program of a container", usage: "[OPTIONS] ID [SIGNAL]", details: "The signal is SIGTERM when none is given.",
-                    arity: Arity.between(1, 2), candidates: containers, action: .kill, flags: [.bool("all", short: "a", "Send the signal to every process of the container")]),
-                Verb<Action>(
-                    "delete", "Delete a container", usage: "[OPTIONS] ID", arity: .exactly(1), candidates: containers, action: .delete,
+                    arity: Arity.between(1, 2), candidates: containers, action: Action.kill, flags: [.bool("all", short: "a", "Send the signal to every process of the container")]),
+                Verb(
+                    "delete", "Delete a container", usage: "[OPTIONS] ID", arity: .exactly(1), candidates: containers, action: Action.delete,
                     flags: [.bool("force", short: "f", "Kill it if it still runs; no error if it does not exist")]),
-                Verb<Action>(
+                Verb(
                     "exec", "Run another program in a running container", usage: "[OPTIONS] ID COMMAND [ARG...]", arity: .atLeast(1), endsAtArgument: true,
-                    candidates: containers, action: .exec, flags: execFlags),
-                Verb<Action>(
-                    "list", "List containers", usage: "[OPTIONS]", action: .list,
+                    candidates: containers, action: Action.exec, flags: execFlags),
+                Verb(
+                    "list", "List containers", usage: "[OPTIONS]", action: Action.list,
                     flags: [
                         .string("format", short: "f", value: "format", default: "table", "table or json"),
                         .bool("quiet", short: "q", "Print names only"),
                     ]),
-                Verb<Action>(
+                Verb(
                     "ps", "List the processes of a container", usage: "[OPTIONS] ID [PS OPTIONS]",
                     details: "The options are the host's ps', -ef without any; of what it prints the lines about the container's processes are shown.",
-                    arity: .atLeast(1), endsAtArgument: true, candidates: containers, action: .ps,
+                    arity: .atLeast(1), endsAtArgument: true, candidates: containers, action: Action.ps,
                     flags: [.string("format", short: "f", value: "format", default: "table", "table or json")]),
-                Verb<Action>("pause", "Freeze all processes of a container", usage: "ID", arity: .exactly(1), candidates: containers, action: .pause),
-                Verb<Action>("resume", "Let the processes of a paused container go on", usage: "ID", arity: .exactly(1), candidates: containers, action: .resume),
-                Verb<Action>(
-                    "update", "Change the limits of a running container", usage: "[OPTIONS] ID", arity: .exactly(1), candidates: containers, action: .update, flags: updateFlags),
-                Verb<Action>(
+                Verb("pause", "Freeze all processes of a container", usage: "ID", arity: .exactly(1), candidates: containers, action: Action.pause),
+                Verb("resume", "Let the processes of a paused container go on", usage: "ID", arity: .exactly(1), candidates: containers, action: Action.resume),
+                Verb(
+                    "update", "Change the limits of a running container", usage: "[OPTIONS] ID", arity: .exactly(1), candidates: containers, action: Action.update, flags: updateFlags),
+                Verb(
                     "events", "Print what a container uses, and when its memory runs out", usage: "[OPTIONS] ID",
-                    details: "Prints one JSON object a line until the container ends.", arity: .exactly(1), candidates: containers, action: .events, flags: eventsFlags),
-                Verb<Action>(
-                    "spec", "Write a config.json to begin with", usage: "[OPTIONS]", action: .spec,
+                    details: "Prints one JSON object a line until the container ends.", arity: .exactly(1), candidates: containers, action: Action.events, flags: eventsFlags),
+                Verb(
+                    "spec", "Write a config.json to begin with", usage: "[OPTIONS]", action: Action.spec,
                     flags: [
                         .string("bundle", short: "b", value: "dir", candidates: .directories, "Directory to write it to"),
                         .bool("rootless", "For a user without privileges"),
                     ]),
-                Verb<Action>(
+                Verb(
                     "checkpoint", "Write a running container to disk", usage: "[OPTIONS] ID",
                     details: "The container ends, unless --leave-running or --pre-dump is given. criu must be installed.",
-                    arity: .exactly(1), candidates: containers, action: .checkpoint, flags: checkpointFlags),
-                Verb<Action>(
+                    arity: .exactly(1), candidates: containers, action: Action.checkpoint, flags: checkpointFlags),
+                Verb(
                     "restore", "Bring a container back from disk", usage: "[OPTIONS] ID",
                     details: "The bundle is the one that the container was made from, or a copy. criu must be installed.",
-                    arity: .exactly(1), action: .restore, flags: restoreFlags),
-                Verb<Action>("features", "Print what this runtime implements, as JSON", usage: "", action: .features),
+                    arity: .exactly(1), action: Action.restore, flags: restoreFlags),
+                Verb("features", "Print what this runtime implements, as JSON", usage: "", action: Action.features),
             ]))
 
     /// The names of containers, for completion.

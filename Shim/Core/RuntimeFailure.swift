@@ -1,3 +1,4 @@
+import CLinux
 import Faults
 import OCISpec
 
@@ -29,17 +30,19 @@ package enum RuntimeFailure {
     /// What a message means for the one who asked to run `command`.
     package static func kind(of message: String, command: String?) -> FaultKind {
         let text = message.lowercased()
-        if text.contains("executable file") && text.contains("not found") { return .commandNotFound }
+        if has(text, "executable file") && has(text, "not found") { return .commandNotFound }
         guard let command, speaksOf(command.lowercased(), text) else { return .failed }
-        if text.contains("no such file or directory") || text.contains("not a directory") { return .commandNotFound }
+        if has(text, "no such file or directory") || has(text, "not a directory") { return .commandNotFound }
         let refusals = ["permission denied", "operation not permitted", "is a directory", "exec format error"]
-        return refusals.contains(where: text.contains) ? .commandNotExecutable : .failed
+        return refusals.contains { has(text, $0) } ? .commandNotExecutable : .failed
     }
 
     /// Whether the message is about executing the command, and not about a mount that also lacks a file.
     private static func speaksOf(_ command: String, _ text: String) -> Bool {
-        if text.contains("open executable") { return true }
-        guard text.contains("exec") else { return false }
-        return ["\"\(command)\"", "`\(command)`", "'\(command)'", "exec \(command)", "execute \(command)"].contains(where: text.contains)
+        if has(text, "open executable") { return true }
+        guard has(text, "exec") else { return false }
+        return ["\"\(command)\"", "`\(command)`", "'\(command)'", "exec \(command)", "execute \(command)"].contains { has(text, $0) }
     }
+
+    private static func has(_ text: String, _ part: String) -> Bool { strstr(text, part) != nil }
 }

@@ -7,9 +7,9 @@ import ShimCore
 // The table of cais-shim's verbs and flags.
 
 /// What cais-shim does.
-enum ShimAction: Sendable { case run, status, start, logs, attach, exec, signal, stop }
+enum ShimAction: Int, Sendable { case run, status, start, logs, attach, exec, signal, stop }
 
-let commandLine = Program<ShimAction>(
+let commandLine = Program(
     version: "cais-shim 0.1.0",
     root: Verb(
         noun: "cais-shim", "Run a container from a bundle and supervise it",
@@ -21,28 +21,28 @@ let commandLine = Program<ShimAction>(
                     the container's. The supervisor itself is a process of its own: with --detach, or after this program has been killed,
                     it goes on, reached by its socket.
                     """,
-                action: .run, flags: runFlags),
+                action: ShimAction.run, flags: runFlags),
             Verb(
                 "status", "Show the state of a supervisor and its container as JSON", usage: "SOCKET", arity: .exactly(1),
-                candidates: .files, action: .status),
+                candidates: .files, action: ShimAction.status),
             Verb(
                 "start", "Start a container that --wait-start left waiting", usage: "SOCKET", arity: .exactly(1), candidates: .files,
-                action: .start),
+                action: ShimAction.start),
             Verb(
                 "logs", "Print what a container has written", usage: "[OPTIONS] SOCKET", arity: .exactly(1), candidates: .files,
-                action: .logs,
+                action: ShimAction.logs,
                 flags: [
                     .bool("follow", short: "f", "Go on until the container ends"),
                     .bool("timestamps", short: "t", "Put the time before each line"),
                 ]),
             Verb(
                 "attach", "Join a container's input and output", usage: "[OPTIONS] SOCKET", arity: .exactly(1), candidates: .files,
-                action: .attach,
+                action: ShimAction.attach,
                 flags: [.bool("no-stdin", "Do not attach standard input"), detachKeys]),
             Verb(
                 "exec", "Run one more command in a container", usage: "[OPTIONS] SOCKET COMMAND [ARG...]", arity: .atLeast(2),
                 endsAtArgument: true,
-                candidates: .files, action: .exec,
+                candidates: .files, action: ShimAction.exec,
                 flags: [
                     .bool("interactive", short: "i", "Keep standard input open"), .bool("tty", short: "t", "Give it a terminal"),
                     .bool("detach", short: "d", "Leave it running"), .list("env", short: "e", "Set an environment variable"),
@@ -51,10 +51,10 @@ let commandLine = Program<ShimAction>(
                 ]),
             Verb(
                 "signal", "Send a signal to a container", usage: "[OPTIONS] SOCKET SIGNAL", arity: .exactly(2), candidates: .files,
-                action: .signal,
+                action: ShimAction.signal,
                 flags: [.bool("all", "To all its processes"), .bool("cancel-restart", "Do not start it again when it ends of this")]),
             Verb(
-                "stop", "End a container for good", usage: "[OPTIONS] SOCKET", arity: .exactly(1), candidates: .files, action: .stop,
+                "stop", "End a container for good", usage: "[OPTIONS] SOCKET", arity: .exactly(1), candidates: .files, action: ShimAction.stop,
                 flags: [
                     .int("time", short: "t", "Seconds before it is killed; -1 waits for ever"),
                     .string("signal", short: "s", check: checkSignal, "Signal to send first"),

@@ -31,7 +31,7 @@ func runCommandLine(_ words: [String]) -> Int32 {
     case .run(let invocation):
         let arguments = invocation.arguments
         return report { () throws(Fault) in
-            switch invocation.action {
+            switch invocation.action(as: ShimAction.self) {
             case .run: try RunCommand.run(arguments)
             case .status: try StatusCommand.run(arguments)
             case .start: try StartCommand.run(arguments)

@@ -62,7 +62,7 @@ package struct CgroupLayout: Hashable, Sendable {
         do {
             // A machine has hundreds of mounts, and a handful of them matter.
             let mounts = cgroupLines(of: try Files.open("/proc/self/mountinfo").readAll(limit: 16 << 20))
-            let own = String(decoding: try Files.open("/proc/self/cgroup").readAll(limit: 1 << 20), as: UTF8.self)
+            let own = try Files.open("/proc/self/cgroup").readAll(limit: 1 << 20)
             var layout = parse(mounts: mounts, own: own)
             for index in layout.hierarchies.indices where layout.hierarchies[index].version == .v2 {
                 let hierarchy = layout.hierarchies[index]
@@ -70,7 +70,7 @@ package struct CgroupLayout: Hashable, Sendable {
                     layout.hierarchies[index].base = hierarchy.own
                 }
                 let text = try Files.open("\(layout.hierarchies[index].mountPoint)/cgroup.controllers").readAll(limit: 4_096)
-                layout.hierarchies[index].controllers = String(decoding: text, as: UTF8.self).split { $0.isWhitespace }.map(String.init)
+                layout.hierarchies[index].controllers = text.split { $0 == 0x20 || $0 == 0x0A }.map { String(decoding: $0, as: UTF8.self) }
             }
             return layout
         } catch {
@@ -79,7 +79,7 @@ package struct CgroupLayout: Hashable, Sendable {
     }
 
     /// The lines of mountinfo whose file system is a cgroup's, found without making strings of the others.
-    private static func cgroupLines(of mounts: [UInt8]) -> String {
+    private static func cgroupLines(of mounts: [UInt8]) -> [UInt8] {
         let mark = Array(" - cgroup".utf8)
         var lines: [UInt8] = []
         mounts.withUnsafeBufferPointer { bytes in
@@ -98,14 +98,15 @@ package struct CgroupLayout: Hashable, Sendable {
                 start = end + 1
             }
         }
-        return String(decoding: lines, as: UTF8.self)
+        return lines
     }
 
-    /// The layout that these two files describe; the controllers of v2 are in neither.
-    static func parse(mounts: String, own: String) -> CgroupLayout {
-        let ownPaths = own.split(separator: "\n").compactMap(OwnLine.init)
+    /// The layout that these two files describe; the controllers of v2 are in neither. By bytes, as the
+    /// kernel writes them: this is part of each start of a container.
+    static func parse(mounts: [UInt8], own: [UInt8]) -> CgroupLayout {
+        let ownPaths = own.split(separator: 0x0A).compactMap { OwnLine($0) }
         var hierarchies: [Hierarchy] = []
-        for mount in mounts.split(separator: "\n").compactMap(MountLine.init) {
+        for mount in mounts.split(separator: 0x0A).compactMap({ MountLine($0) }) {
             let line = ownPaths.first { mount.version == .v2 ? $0.controllers.isEmpty : $0.controllers.contains { mount.options.contains($0) } }
             guard let line, !hierarchies.contains(where: { $0.version == mount.version && $0.controllers == line.controllers }) else { continue }
             hierarchies.append(
@@ -124,7 +125,7 @@ package struct CgroupLayout: Hashable, Sendable {
     /// Where a cgroup is in each hierarchy.
     func record(of path: CgroupPath) throws(Fault) -> CgroupRecord {
         guard mode != .absent else { throw Fault(.unsupported, "no cgroup hierarchy is mounted") }
-        let relative = path.components.joined(separator: "/")
+        let relative = path.relative
         return CgroupRecord(
             places: hierarchies.map {
                 let base = path.isAbsolute ? "" : $0.base
@@ -134,23 +135,33 @@ package struct CgroupLayout: Hashable, Sendable {
     }
 
     /// Our own cgroup as seen from a mount that shows only what is beneath `root`.
-    private static func beneath(_ path: Substring, root: Substring) -> String {
-        let path = path.split(separator: "/")
-        let root = root.split(separator: "/")
-        guard path.starts(with: root), !path.contains("..") else { return "" }
-        return path.dropFirst(root.count).joined(separator: "/")
+    private static func beneath(_ path: ArraySlice<UInt8>, root: ArraySlice<UInt8>) -> String {
+        let slash = UInt8(ascii: "/")
+        let path = path.split(separator: slash)
+        let root = root.split(separator: slash)
+        guard path.count >= root.count, zip(path, root).allSatisfy({ $0.elementsEqual($1) }) else { return "" }
+        var own: [UInt8] = []
+        for component in path.dropFirst(root.count) {
+            if component.elementsEqual("..".utf8) { return "" }
+            if !own.isEmpty { own.append(slash) }
+            own += component
+        }
+        return String(decoding: own, as: UTF8.self)
     }
 }
+
+/// The text of some of a file's bytes.
+private func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
 /// A line of /proc/self/cgroup: `number:controllers:path`.
 private struct OwnLine {
     let controllers: [String]
-    let path: Substring
+    let path: ArraySlice<UInt8>
 
-    init?(_ line: Substring) {
-        let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+    init?(_ line: ArraySlice<UInt8>) {
+        let parts = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3 else { return nil }
-        controllers = parts[1].split(separator: ",").map(String.init)
+        controllers = parts[1].split(separator: UInt8(ascii: ",")).map { text($0) }
         path = parts[2]
     }
 }
@@ -158,30 +169,30 @@ private struct OwnLine {
 /// A line of /proc/self/mountinfo that is about cgroups (proc_pid_mountinfo(5)).
 private struct MountLine {
     let version: CgroupVersion
-    let root: Substring
+    let root: ArraySlice<UInt8>
     let point: String
     let options: [String]
 
-    init?(_ line: Substring) {
-        let fields = line.split(separator: " ")
-        guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count >= dash + 4 else { return nil }
-        switch fields[dash + 1] {
+    init?(_ line: ArraySlice<UInt8>) {
+        let fields = line.split(separator: 0x20)
+        guard let dash = fields.firstIndex(where: { $0.elementsEqual("-".utf8) }), dash >= 6, fields.count >= dash + 4 else { return nil }
+        switch text(fields[dash + 1]) {
         case "cgroup": version = .v1
         case "cgroup2": version = .v2
         case _: return nil
         }
         root = fields[3]
         point = Self.unescape(fields[4])
-        options = fields[dash + 3].split(separator: ",").map(String.init)
+        options = fields[dash + 3].split(separator: UInt8(ascii: ",")).map { text($0) }
     }
 
     /// The kernel writes white space and backslashes as three octal digits.
-    private static func unescape(_ text: Substring) -> String {
-        guard text.contains("\\") else { return String(text) }
+    private static func unescape(_ escaped: ArraySlice<UInt8>) -> String {
+        guard escaped.contains(UInt8(ascii: "\\")) else { return text(escaped) }
         var bytes: [UInt8] = []
-        var rest = text.utf8[...]
+        var rest = escaped
         while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "\\"), let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8) {
+            if byte == UInt8(ascii: "\\"), let code = UInt8(text(rest.prefix(3)), radix: 8) {
                 bytes.append(code)
                 rest = rest.dropFirst(3)
             } else {

@@ -28,6 +28,13 @@ package struct CgroupPath: Hashable, Sendable, CustomStringConvertible {
         guard !text.utf8.contains(where: { $0 == 0 || $0 == 0x0A }) else { throw invalid("a control character is not allowed") }
     }
 
+    /// The path without a slash in front.
+    var relative: String {
+        var text = ""
+        for component in components { text += text.isEmpty ? component : "/" + component }
+        return text
+    }
+
     /// The path as it was meant.
-    package var description: String { (isAbsolute ? "/" : "") + components.joined(separator: "/") }
+    package var description: String { (isAbsolute ? "/" : "") + relative }
 }

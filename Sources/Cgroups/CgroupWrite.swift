@@ -145,7 +145,7 @@ extension Fault {
 
     /// How much is in use, in words; what cannot be read is left out of the sentence.
     private static func use(_ file: String, _ directory: CgroupDirectory) -> String {
-        let counter = file.contains("memsw") ? "memory.memsw.usage_in_bytes" : "memory.usage_in_bytes"
+        let counter = file.hasPrefix("memory.memsw.") ? "memory.memsw.usage_in_bytes" : "memory.usage_in_bytes"
         guard let bytes = ((try? directory.readNumber(counter)) ?? nil) else { return "what is in use " }  // as said
         return "\(bytes) bytes are in use and "
     }

@@ -33,7 +33,7 @@ extension MountedCgroup {
 
     /// Opens the way into one hierarchy. There are no links in it, and no component is `..`.
     private func add(_ directory: CgroupDirectory, components: [String], tasks: inout [CInt], unified: inout CInt?) throws(Fault) {
-        let path = components.joined(separator: "/")
+        let path = components.isEmpty ? "" : components.joined(separator: "/")
         do throws(Errno) {
             if directory.place.version == .v1 {
                 tasks.append(try Files.open(path.isEmpty ? "tasks" : "\(path)/tasks", at: directory.number, flags: O_WRONLY).release())

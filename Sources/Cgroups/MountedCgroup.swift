@@ -119,12 +119,12 @@ final class MountedCgroup: CgroupManager {
     }
 
     func doing<Value: ~Copyable>(
-        _ step: String, _ directory: CgroupDirectory, _ body: () throws(Errno) -> Value
+        _ step: @autoclosure () -> String, _ directory: CgroupDirectory, _ body: () throws(Errno) -> Value
     ) throws(Fault) -> Value {
         do {
             return try body()
         } catch {
-            throw Fault(.failed, "\(error)", errno: error.rawValue, trail: ["\(step) of cgroup /\(directory.place.path)"])
+            throw Fault(.failed, "\(error)", errno: error.rawValue, trail: ["\(step()) of cgroup /\(directory.place.path)"])
         }
     }
 

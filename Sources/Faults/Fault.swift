@@ -94,7 +94,7 @@ public struct Fault: Error, Sendable, Hashable, CustomStringConvertible {
 
 /// Runs `body` and puts `step` in front of the trail of any fault that leaves it.
 /// - Throws: the fault of `body`, with the step added.
-public func within<Value: ~Copyable>(
+@inlinable public func within<Value: ~Copyable>(
     _ step: @autoclosure () -> String, _ body: () throws(Fault) -> Value
 ) throws(Fault) -> Value {
     do { return try body() } catch { throw error.within(step()) }

@@ -6,7 +6,10 @@ package struct Arguments: Sendable {
     /// How many of ``positional`` stood before a `--`; nil where there was none.
     package internal(set) var countBeforeDashes: Int?
 
-    private var given: [String: [String]] = [:]
+    /// What was given, in order: the name of the flag, and at the same place its text. Not a dictionary:
+    /// a handful is found as fast by looking, and a type that is used once costs its making.
+    private var names: [String] = []
+    private var texts: [String] = []
     private let flags: [Flag]
 
     init(flags: [Flag]) { self.flags = flags }
@@ -14,7 +17,7 @@ package struct Arguments: Sendable {
     /// Whether the flag was given.
     package func isSet(_ name: String) -> Bool {
         _ = declared(name)
-        return given[name] != nil
+        return names.contains(name)
     }
 
     /// The value of a bool.
@@ -29,7 +32,7 @@ package struct Arguments: Sendable {
     /// Every text given, in order.
     package func strings(_ name: String) -> [String] {
         _ = declared(name)
-        return given[name] ?? []
+        return texts.indices.filter { names[$0] == name }.map { texts[$0] }
     }
 
     /// The number given or its default; nil where there is neither.
@@ -39,12 +42,17 @@ package struct Arguments: Sendable {
     package func uint(_ name: String) -> UInt? { text(name).flatMap { Number.unsigned($0, bits: 64).value.map { UInt($0) } } }
 
     mutating func record(_ flag: Flag, _ value: String) {
-        if case .list = flag.kind { given[flag.name, default: []].append(value) } else { given[flag.name] = [value] }
+        if flag.kind != .list, let earlier = names.firstIndex(of: flag.name) {
+            texts[earlier] = value
+        } else {
+            names.append(flag.name)
+            texts.append(value)
+        }
     }
 
     private func text(_ name: String) -> String? {
         let flag = declared(name)
-        return given[name]?.last ?? flag.fallback
+        return names.lastIndex(of: name).map { texts[$0] } ?? flag.fallback
     }
 
     private func declared(_ name: String) -> Flag {

@@ -17,14 +17,14 @@ extension Program {
     }
 
     /// Every verb that is shown, parents first, with the words before it.
-    var allPaths: [[Verb<Action>]] {
-        func below(_ path: [Verb<Action>]) -> [[Verb<Action>]] {
+    var allPaths: [[Verb]] {
+        func below(_ path: [Verb]) -> [[Verb]] {
             [path] + path[path.count - 1].verbs.filter { !$0.hidden }.flatMap { below(path + [$0]) }
         }
         return below([root])
     }
 
-    func shownFlags(_ path: [Verb<Action>]) -> [Flag] {
+    func shownFlags(_ path: [Verb]) -> [Flag] {
         (path.count == 1 ? globalFlags : path[path.count - 1].flags).filter { !$0.hidden }
             + [.bool("help", "Print usage")]
     }
@@ -101,7 +101,7 @@ extension Program {
     }
 
     /// The verb's words in every spelling: `cais container ls`, `cais container ps`.
-    private func bashKeys(_ path: [Verb<Action>]) -> [String] {
+    private func bashKeys(_ path: [Verb]) -> [String] {
         var keys = [name]
         for verb in path.dropFirst() { keys = keys.flatMap { key in ([verb.name] + verb.aliases).map { "\(key) \($0)" } } }
         return keys
@@ -147,7 +147,7 @@ extension Program {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private func fishCondition(_ path: [Verb<Action>]) -> String {
+    private func fishCondition(_ path: [Verb]) -> String {
         let verb = path[path.count - 1]
         let seen = path.dropFirst().map { "__fish_seen_subcommand_from \(([$0.name] + $0.aliases).joined(separator: " "))" }
         let children = verb.verbs.filter { !$0.hidden }.map(\.name)

@@ -43,6 +43,12 @@ extension Flag {
     }
 
     func answers(to word: String) -> Bool { name == word || aliases.contains(word) }
+
+    /// Whether `word` is its one-letter name.
+    func isShort(_ word: String) -> Bool {
+        guard let short, word.utf8.count == 1 else { return false }
+        return short.asciiValue == word.utf8.first
+    }
 }
 
 /// docker's grammar, as its flag library reads it.
@@ -162,16 +168,18 @@ struct RuncGrammar {
                 arguments.positional += rest
                 break
             }
-            guard word.utf8.count > 1, word.hasPrefix("-") else {
+            // By bytes: to look for whole characters is dear in a program that runs for milliseconds.
+            guard word.utf8.count > 1, word.utf8.first == dash else {
                 arguments.positional.append(word)
                 if !endsAtArgument { continue }
                 arguments.positional += rest
                 break
             }
-            let body = word.dropFirst(word.hasPrefix("--") ? 2 : 1)
-            let equals = body.firstIndex(of: "=")
-            let name = String(equals.map { body[..<$0] } ?? body)
-            guard let flag = flags.first(where: { $0.answers(to: name) || $0.short.map { String($0) } == name }) else {
+            let afterDash = word.utf8.dropFirst()
+            let body = afterDash.first == dash ? afterDash.dropFirst() : afterDash
+            let equals = body.firstIndex(of: UInt8(ascii: "="))
+            let name = String(decoding: equals.map { body[..<$0] } ?? body, as: UTF8.self)
+            guard let flag = flags.first(where: { $0.answers(to: name) || $0.isShort(name) }) else {
                 if !arguments.positional.isEmpty {
                     arguments.positional.append(word)
                     continue
@@ -181,7 +189,7 @@ struct RuncGrammar {
                 return .wrong("flag provided but not defined: -\(name)")
             }
             let value: String
-            if let equals { value = String(body[body.index(after: equals)...]) } else if flag.kind == .bool { value = "true" } else {
+            if let equals { value = String(decoding: body[body.index(after: equals)...], as: UTF8.self) } else if flag.kind == .bool { value = "true" } else {
                 guard let next = rest.popFirst() else { return .wrong("flag needs an argument: -\(name)") }
                 value = next
             }
@@ -190,6 +198,8 @@ struct RuncGrammar {
         }
         return .parsed(arguments)
     }
+
+    private var dash: UInt8 { UInt8(ascii: "-") }
 
     private func invalid(_ value: String, _ name: String, _ flag: Flag) -> String {
         switch flag.kind {

@@ -6,7 +6,7 @@ private let helpWidth = 80
 
 extension Program {
     /// The help of the last verb of `path`, ending with a line's end.
-    package func help(for path: [Verb<Action>]) -> String {
+    package func help(for path: [Verb]) -> String {
         let verb = path[path.count - 1]
         var parts = ["Usage:  \(usageLine(path))", verb.details.isEmpty ? verb.summary : "\(verb.summary)\n\n\(verb.details)"]
         let spellings = verb.spellings.isEmpty ? aliasSpellings(path) : verb.spellings
@@ -18,14 +18,14 @@ extension Program {
         return parts.joined(separator: "\n\n") + "\n"
     }
 
-    private func aliasSpellings(_ path: [Verb<Action>]) -> [String] {
+    private func aliasSpellings(_ path: [Verb]) -> [String] {
         let verb = path[path.count - 1]
         guard path.count > 1, !verb.aliases.isEmpty else { return [] }
         let before = words(path.dropLast())
         return ([verb.name] + verb.aliases).map { "\(before) \($0)" }
     }
 
-    private func verbSections(_ verb: Verb<Action>) -> [String] {
+    private func verbSections(_ verb: Verb) -> [String] {
         let shown = verb.verbs.filter { !$0.hidden }
         let width = shown.map(\.name.count).max() ?? 0
         return titles(shown.map { $0.group ?? "Commands" }).map { title in
@@ -47,7 +47,7 @@ extension Program {
         }
     }
 
-    private func words(_ path: ArraySlice<Verb<Action>>) -> String { words(Array(path)) }
+    private func words(_ path: ArraySlice<Verb>) -> String { words(Array(path)) }
 }
 
 extension Flag {

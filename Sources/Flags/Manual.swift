@@ -15,7 +15,7 @@ extension Program {
         }
     }
 
-    private func page(_ path: [Verb<Action>], title: String) -> String {
+    private func page(_ path: [Verb], title: String) -> String {
         let verb = path[path.count - 1]
         var lines = [
             ".TH \(roff(title.uppercased())) \(section) \"\" \(macroArgument(String(version.prefix { $0 != "\n" }))) \"\(section == 8 ? "System administration" : "User commands")\"",

@@ -2,15 +2,15 @@
 
 extension Program {
     /// The program's name and the verbs' words.
-    func words(_ path: [Verb<Action>]) -> String { path.map(\.name).joined(separator: " ") }
+    func words(_ path: [Verb]) -> String { path.map(\.name).joined(separator: " ") }
 
     /// `cais run [OPTIONS] IMAGE [COMMAND] [ARG...]`
-    func usageLine(_ path: [Verb<Action>]) -> String {
+    func usageLine(_ path: [Verb]) -> String {
         let usage = path[path.count - 1].usage
         return usage.isEmpty ? words(path) : "\(words(path)) \(usage)"
     }
 
-    func flagMisuse(_ message: String, _ path: [Verb<Action>]) -> Misuse {
+    func flagMisuse(_ message: String, _ path: [Verb]) -> Misuse {
         switch grammar {
         case .docker:
             let text = "\(message)\n\nUsage:  \(usageLine(path))\n\nRun '\(words(path)) --help' for more information"
@@ -20,7 +20,7 @@ extension Program {
         }
     }
 
-    func unknownVerb(_ word: String, _ path: [Verb<Action>]) -> Misuse {
+    func unknownVerb(_ word: String, _ path: [Verb]) -> Misuse {
         switch grammar {
         case .docker:
             let message = "unknown command: \(words(path)) \(word)"
@@ -31,7 +31,7 @@ extension Program {
         }
     }
 
-    func arityMisuse(_ arity: Arity, count: Int, _ path: [Verb<Action>]) -> Misuse {
+    func arityMisuse(_ arity: Arity, count: Int, _ path: [Verb]) -> Misuse {
         switch grammar {
         case .docker:
             let message = "'\(words(path))' \(arity.dockerDemand)"

@@ -1,36 +1,39 @@
 /// A program's whole command line: global flags, verbs, grammar. `parse` is a pure function from
 /// words to what is to be done; printing, writing and exiting are the program's own.
-package struct Program<Action: Sendable>: Sendable {
+package struct Program: Sendable {
     /// Its name as users type it.
     package let name: String
-    /// The text of `--version`, without the line's end.
-    package let version: String
+    private let makeVersion: @Sendable () -> String
+    /// The text of `--version`, without the line's end; made only for who asks for it.
+    package var version: String { makeVersion() }
     /// How its flags are written.
     package let grammar: Grammar
     /// Its global flags, its verbs and, for a program without verbs, its own action.
-    package let root: Verb<Action>
+    package let root: Verb
     /// The section of the manual it belongs to.
     package let section: Int
 
     /// Describes a program.
-    package init(version: String, grammar: Grammar = .docker, section: Int = 1, root: Verb<Action>) {
+    package init(version: @autoclosure @escaping @Sendable () -> String, grammar: Grammar = .docker, section: Int = 1, root: Verb) {
         name = root.name
-        self.version = version
+        makeVersion = version
         self.grammar = grammar
         self.section = section
         self.root = root
     }
 
     /// Reads the words after the program's name.
-    package func parse(_ words: some Collection<String>) -> Command<Action> {
-        let rest = Array(words)[...]
+    package func parse(_ words: [String]) -> Command { parse(words[...]) }
+
+    /// Reads the words after the program's name.
+    package func parse(_ words: ArraySlice<String>) -> Command {
         let own = root.flags
         // Each table is made when it is needed and once: `--version` needs no verb, a verb no other's flags.
-        switch grammar.parse(rest, flags: withVersion(own), endsAtArgument: root.endsAtArgument || !root.verbs.isEmpty) {
+        switch grammar.parse(words, flags: withVersion(own), endsAtArgument: root.endsAtArgument || !root.verbs.isEmpty) {
         case .help: return .show(help(for: [root]))
         case .wrong(let message): return .misuse(flagMisuse(message, [root]))
         case .parsed(let global):
-            if !version.isEmpty, !own.contains(where: { $0.name == "version" }), global.bool("version") {
+            if !own.contains(where: { $0.name == "version" }), global.bool("version") {
                 return .show(version + "\n")
             }
             guard let word = global.positional.first else { return finish([root], global, global) }
@@ -43,16 +46,16 @@ package struct Program<Action: Sendable>: Sendable {
         }
     }
 
-    /// The root's flags and, where the program has a version, `--version`.
+    /// The root's flags and, where they have none of that name, `--version`.
     var globalFlags: [Flag] { withVersion(root.flags) }
 
     private func withVersion(_ own: [Flag]) -> [Flag] {
-        guard !version.isEmpty, !own.contains(where: { $0.name == "version" }) else { return own }
+        guard !own.contains(where: { $0.name == "version" }) else { return own }
         let short: Character? = own.contains { $0.short == "v" } ? nil : "v"
         return own + [.bool("version", short: short, "Print version information and quit")]
     }
 
-    private func descend(_ path: [Verb<Action>], _ words: ArraySlice<String>, _ global: Arguments) -> Command<Action> {
+    private func descend(_ path: [Verb], _ words: ArraySlice<String>, _ global: Arguments) -> Command {
         let verb = path[path.count - 1]
         let verbs = verb.verbs
         switch grammar.parse(words, flags: verb.flags, endsAtArgument: verb.endsAtArgument || !verbs.isEmpty) {
@@ -65,15 +68,15 @@ package struct Program<Action: Sendable>: Sendable {
         }
     }
 
-    private func finish(_ path: [Verb<Action>], _ global: Arguments, _ arguments: Arguments) -> Command<Action> {
+    private func finish(_ path: [Verb], _ global: Arguments, _ arguments: Arguments) -> Command {
         let verb = path[path.count - 1]
         guard let action = verb.action else { return .show(help(for: path)) }
         guard verb.arity.allows(arguments.positional.count) else { return .misuse(arityMisuse(verb.arity, count: arguments.positional.count, path)) }
-        return .run(Invocation(action: action, path: path.dropFirst().map(\.name), global: global, arguments: arguments))
+        return .run(Invocation(action: action, path: path.dropFirst().map { $0.name }, global: global, arguments: arguments))
     }
 
     /// `help [VERB…]`, `completion SHELL` and `manual DIRECTORY`, which every program answers.
-    private func builtin(_ words: [String], hasVerbs: Bool) -> Command<Action>? {
+    private func builtin(_ words: [String], hasVerbs: Bool) -> Command? {
         guard let word = words.first else { return nil }
         let rest = words.dropFirst()
         switch word {
@@ -94,7 +97,7 @@ package struct Program<Action: Sendable>: Sendable {
         }
     }
 
-    private func helpTopic(_ words: ArraySlice<String>) -> Command<Action> {
+    private func helpTopic(_ words: ArraySlice<String>) -> Command {
         var path = [root]
         for word in words {
             guard let next = path[path.count - 1].verb(named: word) else {
@@ -107,9 +110,9 @@ package struct Program<Action: Sendable>: Sendable {
 }
 
 /// What a command line asks for.
-package enum Command<Action: Sendable>: Sendable {
+package enum Command: Sendable {
     /// Do this.
-    case run(Invocation<Action>)
+    case run(Invocation)
     /// Print this on standard output and end well: help, version, completion.
     case show(String)
     /// Write these manual pages into the directory.
@@ -119,15 +122,27 @@ package enum Command<Action: Sendable>: Sendable {
 }
 
 /// A verb with what was said to it.
-package struct Invocation<Action: Sendable>: Sendable {
-    /// What to do.
-    package let action: Action
+package struct Invocation: Sendable {
+    @usableFromInline let number: Int
     /// The verb's words, aliases resolved, without the program's name.
     package let path: [String]
     /// The global flags.
     package let global: Arguments
     /// The verb's own flags and arguments; for a program without verbs the same as ``global``.
     package let arguments: Arguments
+
+    init(action: Int, path: [String], global: Arguments, arguments: Arguments) {
+        number = action
+        self.path = path
+        self.global = global
+        self.arguments = arguments
+    }
+
+    /// What to do, as the enum that the program's table was written with.
+    @inlinable package func action<Action: RawRepresentable>(as type: Action.Type = Action.self) -> Action where Action.RawValue == Int {
+        guard let action = Action(rawValue: number) else { preconditionFailure("the table of verbs has actions of another type") }
+        return action
+    }
 }
 
 /// A command line that cannot be read.

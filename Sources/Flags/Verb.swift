@@ -1,6 +1,7 @@
-/// One command of a program: its words, flags and arguments, and what the program does for it.
-/// `Action` is the program's own enum, so that its dispatch is one exhaustive switch.
-package struct Verb<Action: Sendable>: Sendable {
+/// One command of a program: its words, flags and arguments, and what the program does for it, as a
+/// case of the program's own enum, so that its dispatch is one exhaustive switch. Here that is a
+/// number: a type with a parameter is made when it is first used, in each start of the program.
+package struct Verb: Sendable {
     /// Its word.
     package let name: String
     /// Other words for it.
@@ -23,25 +24,25 @@ package struct Verb<Action: Sendable>: Sendable {
     package let hidden: Bool
     /// What its arguments may be, for completion.
     package let candidates: Candidates
-    /// What the program does; nil for a noun, which only has verbs below it.
-    package let action: Action?
+    /// What the program does, by its raw value; nil for a noun, which only has verbs below it.
+    let action: Int?
 
     private let makeFlags: @Sendable () -> [Flag]
-    private let makeVerbs: @Sendable () -> [Verb<Action>]
+    private let makeVerbs: @Sendable () -> [Verb]
 
     /// Its flags, in the order of help.
     package var flags: [Flag] { makeFlags() }
     /// The verbs below it.
-    package var verbs: [Verb<Action>] { makeVerbs() }
+    package var verbs: [Verb] { makeVerbs() }
 
     /// A verb that does something.
-    package init(
+    package init<Action: RawRepresentable>(
         _ name: String, aliases: [String] = [], _ summary: String, usage: String = "[OPTIONS]", details: String = "",
         spellings: [String] = [], arity: Arity = .none, endsAtArgument: Bool = false, group: String? = nil,
         hidden: Bool = false, candidates: Candidates = .none, action: Action,
         flags: @autoclosure @escaping @Sendable () -> [Flag] = [],
-        verbs: @autoclosure @escaping @Sendable () -> [Verb<Action>] = []
-    ) {
+        verbs: @autoclosure @escaping @Sendable () -> [Verb] = []
+    ) where Action.RawValue == Int {
         self.name = name
         self.aliases = aliases
         self.summary = summary
@@ -53,7 +54,7 @@ package struct Verb<Action: Sendable>: Sendable {
         self.group = group
         self.hidden = hidden
         self.candidates = candidates
-        self.action = action
+        self.action = action.rawValue
         makeFlags = flags
         makeVerbs = verbs
     }
@@ -62,7 +63,7 @@ package struct Verb<Action: Sendable>: Sendable {
     package init(
         noun name: String, aliases: [String] = [], _ summary: String, usage: String = "COMMAND", details: String = "",
         group: String? = nil, hidden: Bool = false, flags: @autoclosure @escaping @Sendable () -> [Flag] = [],
-        verbs: @autoclosure @escaping @Sendable () -> [Verb<Action>]
+        verbs: @autoclosure @escaping @Sendable () -> [Verb]
     ) {
         self.name = name
         self.aliases = aliases
@@ -81,7 +82,7 @@ package struct Verb<Action: Sendable>: Sendable {
     }
 
     /// The verb below it that `word` names.
-    func verb(named word: String) -> Verb<Action>? {
+    func verb(named word: String) -> Verb? {
         verbs.first { $0.answers(to: word) }
     }
 

@@ -49,7 +49,7 @@ public struct Errno: Error, Hashable, Sendable, RawRepresentable, CustomStringCo
 /// Calls `body` until it does not fail with EINTR and returns its value.
 /// - Throws: `Errno` where `body` returned -1.
 @discardableResult
-package func call<Value: FixedWidthInteger & SignedInteger>(_ body: () -> Value) throws(Errno) -> Value {
+@inlinable package func call<Value: FixedWidthInteger & SignedInteger>(_ body: () -> Value) throws(Errno) -> Value {
     while true {
         let value = body()
         if value != -1 { return value }
@@ -61,7 +61,7 @@ package func call<Value: FixedWidthInteger & SignedInteger>(_ body: () -> Value)
 /// Calls `body` once and returns its value; EINTR is the caller's to see.
 /// - Throws: `Errno` where `body` returned -1.
 @discardableResult
-package func callOnce<Value: FixedWidthInteger & SignedInteger>(_ body: () -> Value) throws(Errno) -> Value {
+@inlinable package func callOnce<Value: FixedWidthInteger & SignedInteger>(_ body: () -> Value) throws(Errno) -> Value {
     let value = body()
     if value == -1 { throw Errno.current }
     return value

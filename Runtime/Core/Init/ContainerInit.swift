@@ -211,9 +211,11 @@ struct ContainerInit: ~Copyable {
     private mutating func finish(_ labels: consuming LabelFiles) throws(Fault) -> Never {
         guard let process = plan.spec.process else { try waitWithoutProgram() }
         let socket = HandshakeSocket(descriptor: try attempt("dup") { () throws(Errno) in try settings.socket.descriptor.duplicate() })
+        var kept = [settings.socket.descriptor.rawValue, socket.descriptor.rawValue]
+        if let gate = settings.gate.rawValue { kept.append(gate) }
         let setup = ProcessSetup(
             process: process, filter: settings.filter, passed: settings.options.passed,
-            keptDescriptors: [settings.socket.descriptor.rawValue, socket.descriptor.rawValue, settings.gate.rawValue].compactMap { $0 },
+            keptDescriptors: kept,
             keyring: settings.options.noNewKeyring ? nil : plan.id, personality: plan.spec.linux?.personality,
             memoryPolicy: plan.memoryPolicy,
             warn: { text in try? socket.send(.warning(text)) /* the runtime is gone: nobody to warn */ })

@@ -91,7 +91,7 @@ struct Mounting: ~Copyable {
 
     /// File systems that are the kernel's own: read-only is a property of the mount there, since
     /// the file system may be shared with others.
-    static let kernelFileSystems: Set<String> = [
+    static let kernelFileSystems = [
         "proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "debugfs", "tracefs", "securityfs", "bpf",
     ]
 

@@ -21,8 +21,13 @@ struct PreparedTrees: Sendable {
     }
 
     var root: CInt?
+    private struct Copy: Sendable {
+        let use: Use
+        let number: CInt
+    }
+
     /// A list: there are few, mostly none, and the first use of each type of dictionary costs more than all looking-up.
-    private var copies: [(use: Use, number: CInt)] = []
+    private var copies: [Copy] = []
     /// What to warn of.
     var notes: [String] = []
 
@@ -54,7 +59,7 @@ struct PreparedTrees: Sendable {
         for (index, mount) in plan.mounts.enumerated() {
             if case .fileSystem = mount.source, let mapping = mount.idMapping {
                 let number = try within(mount.name) { () throws(Fault) in try IDMappedMounts.namespace(of: mapping).release() }
-                trees.copies.append((.idMap(index), number))
+                trees.copies.append(Copy(use: .idMap(index), number: number))
             }
             guard case .bind(let path, let recursive) = mount.source else { continue }
             guard isInUserNamespace || mount.sharesWithHost || mount.idMapping != nil else { continue }
@@ -64,14 +69,14 @@ struct PreparedTrees: Sendable {
                 trees.notes += try Mounting.apply(mount, to: copy)
                 return copy.release()
             }
-            trees.copies.append((.mount(index), number))
+            trees.copies.append(Copy(use: .mount(index), number: number))
         }
         guard isInUserNamespace else { return trees }
         for device in plan.devices?.devices ?? [] where device.kind != .fifo {
             // One that the host lacks is left for mknod(2) to report.
             guard let copy = try? Mount.copy(device.path, recursive: false) else { continue }
             try separate(copy, device.path)
-            trees.copies.append((.device(device.path), copy.release()))
+            trees.copies.append(Copy(use: .device(device.path), number: copy.release()))
         }
         for mount in plan.mounts where mount.source == .cgroup {
             for path in view?.paths ?? [] {
@@ -81,7 +86,7 @@ struct PreparedTrees: Sendable {
                     trees.notes += try Mounting.apply(mount, to: copy)
                     return copy.release()
                 }
-                trees.copies.append((.cgroup(path), number))
+                trees.copies.append(Copy(use: .cgroup(path), number: number))
             }
         }
         return trees

@@ -77,11 +77,13 @@ struct RootTree: ~Copyable {
     /// Walks down, one directory made at a time in the one opened before it.
     private func make(_ parts: [String], isDirectory: Bool, mode: mode_t, links: Int) throws(Errno) -> FileDescriptor {
         var parent = try root.duplicate()
+        var path = ""
         for (index, part) in parts.enumerated() {
+            path += index == 0 ? part : "/" + part
             let isLast = index == parts.count - 1
             let wantsDirectory = !isLast || isDirectory
             do throws(Errno) {
-                parent = try open(parts[...index].joined(separator: "/"), directory: wantsDirectory)
+                parent = try open(path, directory: wantsDirectory)
                 continue
             } catch { guard error == .noEntry else { throw error } }
             if let target = linkTarget(part, in: parent) {

@@ -57,7 +57,7 @@ struct ContainerPlan: Sendable {
 
     private static func propagation(_ word: String?) throws(Fault) -> MountOptions.PropagationChange? {
         guard let word, !word.isEmpty else { return nil }
-        guard let change = MountOptions.propagationWords[word] else {
+        guard let change = MountOptions.PropagationChange(word) else {
             throw Fault(.invalidArgument, "rootfsPropagation \"\(word)\" is not supported")
         }
         // The tree beneath the root follows it, as the peers do it.

@@ -20,6 +20,30 @@ struct MountOptions: Hashable, Sendable {
     struct PropagationChange: Hashable, Sendable {
         let propagation: Propagation
         let recursive: Bool
+
+        init(propagation: Propagation, recursive: Bool) { (self.propagation, self.recursive) = (propagation, recursive) }
+
+        /// Nil where the word is not about propagation.
+        init?(_ word: String) {
+            let rest = MountOptions.afterR(word)
+            switch rest ?? word {
+            case "private": propagation = .private
+            case "shared": propagation = .shared
+            case "slave": propagation = .slave
+            case "unbindable": propagation = .unbindable
+            default: return nil
+            }
+            recursive = rest != nil
+        }
+    }
+
+    /// A word for properties of a mount.
+    struct AttributeWord: Sendable {
+        let word: String
+        let attributes: MountAttributes
+        let isOn: Bool
+
+        init(_ word: String, _ attributes: MountAttributes, _ isOn: Bool) { (self.word, self.attributes, self.isOn) = (word, attributes, isOn) }
     }
 
     var shape = Shape.fileSystem
@@ -44,11 +68,11 @@ struct MountOptions: Hashable, Sendable {
 
     private mutating func add(_ word: String) {
         if MountOptions.withoutEffect.contains(word) { return }
-        if let (attributes, on) = MountOptions.attributeWords[word] { return change(attributes, on: on) }
-        if word.hasPrefix("r"), let (attributes, on) = MountOptions.attributeWords[String(word.dropFirst())] {
-            return changeRecursively(attributes, on: on)
+        if let meaning = MountOptions.attributeWords.first(where: { $0.word == word }) { return change(meaning.attributes, on: meaning.isOn) }
+        if let rest = MountOptions.afterR(word), let meaning = MountOptions.attributeWords.first(where: { $0.word == rest }) {
+            return changeRecursively(meaning.attributes, on: meaning.isOn)
         }
-        if let change = MountOptions.propagationWords[word] { return propagation.append(change) }
+        if let change = PropagationChange(word) { return propagation.append(change) }
         switch word {
         case "bind": shape = .bind(recursive: false)
         case "rbind": shape = .bind(recursive: true)
@@ -93,29 +117,24 @@ struct MountOptions: Hashable, Sendable {
 
     /// Words for properties of a mount; with a leading `r` they are for all mounts beneath too.
     /// `relatime` is the absence of the two others.
-    static let attributeWords: [String: (MountAttributes, on: Bool)] = [
-        "ro": (.readOnly, true), "rw": (.readOnly, false),
-        "nosuid": (.noSetUID, true), "suid": (.noSetUID, false),
-        "nodev": (.noDevices, true), "dev": (.noDevices, false),
-        "noexec": (.noExecute, true), "exec": (.noExecute, false),
-        "noatime": (.noAccessTime, true), "atime": (.noAccessTime, false),
-        "nodiratime": (.noDirectoryAccessTime, true), "diratime": (.noDirectoryAccessTime, false),
-        "relatime": ([], true), "norelatime": ([], false),
-        "strictatime": (.strictAccessTime, true), "nostrictatime": (.strictAccessTime, false),
-        "nosymfollow": (.noFollow, true), "symfollow": (.noFollow, false),
+    static let attributeWords = [
+        AttributeWord("ro", .readOnly, true), .init("rw", .readOnly, false), .init("nosuid", .noSetUID, true), .init("suid", .noSetUID, false),
+        .init("nodev", .noDevices, true), .init("dev", .noDevices, false), .init("noexec", .noExecute, true), .init("exec", .noExecute, false),
+        .init("noatime", .noAccessTime, true), .init("atime", .noAccessTime, false),
+        .init("nodiratime", .noDirectoryAccessTime, true), .init("diratime", .noDirectoryAccessTime, false),
+        .init("relatime", [], true), .init("norelatime", [], false),
+        .init("strictatime", .strictAccessTime, true), .init("nostrictatime", .strictAccessTime, false),
+        .init("nosymfollow", .noFollow, true), .init("symfollow", .noFollow, false),
     ]
 
-    static let propagationWords: [String: PropagationChange] = [
-        "private": .init(propagation: .private, recursive: false), "rprivate": .init(propagation: .private, recursive: true),
-        "shared": .init(propagation: .shared, recursive: false), "rshared": .init(propagation: .shared, recursive: true),
-        "slave": .init(propagation: .slave, recursive: false), "rslave": .init(propagation: .slave, recursive: true),
-        "unbindable": .init(propagation: .unbindable, recursive: false),
-        "runbindable": .init(propagation: .unbindable, recursive: true),
-    ]
+    /// What follows an `r` at the beginning; nil where there is none.
+    private static func afterR(_ word: String) -> String? {
+        word.utf8.first == UInt8(ascii: "r") ? String(decoding: word.utf8.dropFirst(), as: UTF8.self) : nil
+    }
 
     /// Words that ask for what is so anyway: `iversion` is on by itself in each file system that
     /// has it (kernel 5.x), and messages go to the caller, not to the kernel's log.
-    static let withoutEffect: Set<String> = ["defaults", "silent", "loud", "iversion", "noiversion"]
+    static let withoutEffect = ["defaults", "silent", "loud", "iversion", "noiversion"]
 
     /// Every word above: what `features` tells.
     static var allWords: [String] {
@@ -123,6 +142,7 @@ struct MountOptions: Hashable, Sendable {
             "async", "bind", "dirsync", "idmap", "lazytime", "mand", "nolazytime", "nomand", "rbind", "remount", "ridmap", "sync",
             "tmpcopyup",
         ]
-        return (others + withoutEffect + attributeWords.keys + attributeWords.keys.map { "r" + $0 } + propagationWords.keys).sorted()
+        let twofold = attributeWords.map(\.word) + ["private", "shared", "slave", "unbindable"]
+        return (others + withoutEffect + twofold + twofold.map { "r" + $0 }).sorted()
     }
 }

@@ -165,7 +165,7 @@ enum MountPlan {
     }
 
     /// Files of /proc that may be covered: each tells about the machine and none is written by the runtime.
-    static let coverableProcFiles: Set<String> = [
+    static let coverableProcFiles = [
         "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime", "/proc/loadavg",
         "/proc/slabinfo", "/proc/net/dev", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
     ]

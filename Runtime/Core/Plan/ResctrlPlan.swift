@@ -24,7 +24,7 @@ struct ResctrlPlan: Hashable, Sendable {
     let monitoringGroup: String?
 
     /// Directories of the kernel's own.
-    private static let reserved: Set<String> = ["info", "mon_groups", "mon_data"]
+    private static let reserved = ["info", "mon_groups", "mon_data"]
 
     /// - Throws: `.invalidArgument` with the name of the property.
     static func make(_ rdt: RuntimeSpec.Linux.IntelRdt?, id: String) throws(Fault) -> ResctrlPlan? {

@@ -8,10 +8,11 @@ struct SpecVersion: Hashable, Sendable {
 
     /// Nil where `text` is no semantic version.
     init?(_ text: String) {
-        let (withoutBuild, build) = SpecVersion.cut(text, at: "+")
-        let (core, prerelease) = SpecVersion.cut(withoutBuild, at: "-")
-        let numbers = core.split(separator: ".", omittingEmptySubsequences: false)
-        guard numbers.count == 3, numbers.allSatisfy(SpecVersion.isNumber), let major = UInt32(numbers[0]), let minor = UInt32(numbers[1]),
+        let (withoutBuild, build) = SpecVersion.cut(Array(text.utf8)[...], at: UInt8(ascii: "+"))
+        let (core, prerelease) = SpecVersion.cut(withoutBuild, at: UInt8(ascii: "-"))
+        let numbers = core.split(separator: SpecVersion.dot, omittingEmptySubsequences: false)
+        guard numbers.count == 3, numbers.allSatisfy(SpecVersion.isNumber),
+            let major = UInt32(String(decoding: numbers[0], as: UTF8.self)), let minor = UInt32(String(decoding: numbers[1], as: UTF8.self)),
             build.map(SpecVersion.areIdentifiers) ?? true,
             prerelease.map({ SpecVersion.areIdentifiers($0) && SpecVersion.numbersHaveNoZeros($0) }) ?? true
         else { return nil }
@@ -24,23 +25,25 @@ struct SpecVersion: Hashable, Sendable {
     /// runtime "MUST generate an error, stop the container, and continue the lifecycle" with its end.
     var poststartFailureEnds: Bool { (major, minor) >= (1, 3) }
 
-    private static func cut(_ text: some StringProtocol, at separator: Character) -> (Substring, Substring?) {
-        guard let index = text.firstIndex(of: separator) else { return (Substring(text), nil) }
-        return (Substring(text[..<index]), Substring(text[text.index(after: index)...]))
+    private static let dot = UInt8(ascii: ".")
+
+    private static func cut(_ text: ArraySlice<UInt8>, at separator: UInt8) -> (ArraySlice<UInt8>, ArraySlice<UInt8>?) {
+        guard let index = text.firstIndex(of: separator) else { return (text, nil) }
+        return (text[..<index], text[(index + 1)...])
     }
 
-    private static func isNumber(_ text: Substring) -> Bool {
-        !text.isEmpty && text.utf8.allSatisfy(isDigit) && (text == "0" || text.first != "0")
+    private static func isNumber(_ text: ArraySlice<UInt8>) -> Bool {
+        !text.isEmpty && text.allSatisfy(isDigit) && (text.count == 1 || text.first != UInt8(ascii: "0"))
     }
 
-    private static func areIdentifiers(_ text: Substring) -> Bool {
-        text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { word in
-            !word.isEmpty && word.utf8.allSatisfy { isDigit($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) || $0 == 0x2d }
+    private static func areIdentifiers(_ text: ArraySlice<UInt8>) -> Bool {
+        text.split(separator: dot, omittingEmptySubsequences: false).allSatisfy { word in
+            !word.isEmpty && word.allSatisfy { isDigit($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) || $0 == 0x2d }
         }
     }
 
-    private static func numbersHaveNoZeros(_ text: Substring) -> Bool {
-        text.split(separator: ".").allSatisfy { !$0.utf8.allSatisfy(isDigit) || isNumber($0) }
+    private static func numbersHaveNoZeros(_ text: ArraySlice<UInt8>) -> Bool {
+        text.split(separator: dot).allSatisfy { !$0.allSatisfy(isDigit) || isNumber($0) }
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

@@ -40,7 +40,7 @@ enum SysctlPlan {
         return parts
     }
 
-    private static let ipcKeys: Set<String> = ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"]
+    private static let ipcKeys = ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"]
 
     /// The kind of namespace that holds the parameter; nil for the host's.
     static func owner(of parts: [String]) -> (set: NamespaceSet, name: String)? {

@@ -43,10 +43,8 @@ enum Validation {
         }
         try checkUser(process.user)
         try checkRlimits(process.rlimits ?? [])
-        for (name, list) in [("initial", process.execCPUAffinity?.initial), ("final", process.execCPUAffinity?.final)] {
-            guard let list, !list.isEmpty, ProcessorSet(list) == nil else { continue }
-            throw Fault(.invalidArgument, "process.execCPUAffinity.\(name) \"\(list)\" is not a list of processors")
-        }
+        try checkProcessors(process.execCPUAffinity?.initial, "initial")
+        try checkProcessors(process.execCPUAffinity?.final, "final")
         if let priority = process.ioPriority?.priority, !(0...7).contains(priority) {
             throw Fault(.invalidArgument, "process.ioPriority.priority \(priority) is not between 0 and 7")
         }
@@ -62,6 +60,11 @@ enum Validation {
         try SecurityLabels.check(process)
     }
 
+    private static func checkProcessors(_ list: String?, _ name: String) throws(Fault) {
+        guard let list, !list.isEmpty, ProcessorSet(list) == nil else { return }
+        throw Fault(.invalidArgument, "process.execCPUAffinity.\(name) \"\(list)\" is not a list of processors")
+    }
+
     /// Numbers from 2^31 on are read as negative by too many programs (CVE-2024-40635).
     private static func checkUser(_ user: RuntimeSpec.User?) throws(Fault) {
         guard let user else { return }
@@ -73,13 +76,14 @@ enum Validation {
     }
 
     private static func checkRlimits(_ limits: [RuntimeSpec.Rlimit]) throws(Fault) {
-        var seen: Set<String> = []
+        var seen: [String] = []
         for limit in limits {
             guard Rlimit.resource(named: limit.type) != nil else { throw Fault(.invalidArgument, "invalid rlimit type \"\(limit.type)\"") }
-            guard seen.insert(limit.type).inserted else { throw Fault(.invalidArgument, "rlimit \(limit.type) is listed twice") }
+            guard !seen.contains(limit.type) else { throw Fault(.invalidArgument, "rlimit \(limit.type) is listed twice") }
             guard limit.soft <= limit.hard else {
                 throw Fault(.invalidArgument, "rlimit \(limit.type): soft limit \(limit.soft) is above hard limit \(limit.hard)")
             }
+            seen.append(limit.type)
         }
     }
 

@@ -44,19 +44,20 @@ struct Settings {
 }
 
 /// Runs one verb and returns the exit code.
-func execute(_ invocation: Invocation<Action>) -> Int32 {
+func execute(_ invocation: Invocation) -> Int32 {
     let settings: Settings
     do throws(Fault) { settings = try Settings(invocation.global) } catch { return complain("\(error)", nil, code: 1) }
     settings.journal.write(.debug, "\(invocation.path.joined(separator: " ")) \(invocation.arguments.positional.first ?? "") as process \(getpid()) of user \(geteuid()), state in \(settings.store.root)")
     do throws(Fault) { return try perform(invocation, settings) } catch {
         // exec fails with 255 so that its caller can tell it from the program's own code, as runc's.
-        return complain(sentence(error, invocation.action), settings.journal, code: invocation.action == .exec ? 255 : 1)
+        let action = invocation.action(as: Action.self)
+        return complain(sentence(error, action), settings.journal, code: action == .exec ? 255 : 1)
     }
 }
 
-private func perform(_ invocation: Invocation<Action>, _ settings: Settings) throws(Fault) -> Int32 {
+private func perform(_ invocation: Invocation, _ settings: Settings) throws(Fault) -> Int32 {
     let arguments = invocation.arguments
-    switch invocation.action {
+    switch invocation.action(as: Action.self) {
     case .create: try create(arguments, settings)
     case .start: try Container.start(arguments.positional[0], store: settings.store, journal: settings.journal)
     case .run: return try run(arguments, settings)

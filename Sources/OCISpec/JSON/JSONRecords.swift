@@ -31,10 +31,15 @@ package struct JSONMembers {
     package func strings(_ name: String) throws -> [String]? { try reader.strings(name) }
     /// An object of strings.
     package func map(_ name: String) throws -> [String: String]? { try reader.map(name) }
-    /// A whole number.
-    package func integer<Value: FixedWidthInteger>(_ name: String) throws -> Value? { try reader.integer(name) }
+    // One for each type that is kept: with a parameter they would go through each type's table of functions.
     /// A whole number that must be there.
-    package func integer<Value: FixedWidthInteger>(needed name: String) throws -> Value { try reader.needed(name).integer(Value.self) }
+    package func integer(needed name: String) throws -> Int { try reader.needed(name).integer(Int.self) }
+    /// A whole number that must be there.
+    package func integer(needed name: String) throws -> Int32 { try reader.needed(name).integer(Int32.self) }
+    /// A whole number that must be there.
+    package func integer(needed name: String) throws -> UInt32 { try reader.needed(name).integer(UInt32.self) }
+    /// A whole number that must be there.
+    package func integer(needed name: String) throws -> UInt64 { try reader.needed(name).integer(UInt64.self) }
     /// Hooks of one kind.
     package func hooks(_ name: String) throws -> [RuntimeSpec.Hook]? { try reader.objects(name) }
 
@@ -77,10 +82,18 @@ package struct JSONObjectText {
     }
 
     /// Adds a whole number.
-    package mutating func add(_ name: StaticString, integer value: (some FixedWidthInteger)?) {
+    package mutating func add(_ name: StaticString, integer value: Int?) {
         guard let value else { return }
         begin(name)
-        text += value.description.utf8
+        if value < 0 { text.append(UInt8(ascii: "-")) }
+        JSONText.append(decimal: UInt64(value.magnitude), to: &text)
+    }
+
+    /// Adds a whole number.
+    package mutating func add(_ name: StaticString, integer value: UInt64?) {
+        guard let value else { return }
+        begin(name)
+        JSONText.append(decimal: value, to: &text)
     }
 
     /// Adds true or false.

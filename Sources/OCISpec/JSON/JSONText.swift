@@ -7,6 +7,17 @@ enum JSONText {
         return true
     }
 
+    /// Adds a number's digits; the standard library's way is made for each width of number, when it is first gone.
+    static func append(decimal number: UInt64, to text: inout [UInt8]) {
+        let first = text.count
+        var rest = number
+        repeat {
+            text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        text[first...].reverse()
+    }
+
     /// The bytes a string stands for. Its escapes were checked when it was parsed.
     static func unescape(_ raw: UnsafeBufferPointer<UInt8>) -> [UInt8] {
         var result: [UInt8] = []

@@ -5,9 +5,9 @@ import OCISpec
 
 /// The flags of `create` as a program of their own.
 func options(_ words: String...) throws -> ContainerOptions {
-    enum Act: Sendable { case create }
-    let program = Program<Act>(
-        version: "", root: Verb("create", "Create", arity: .atLeast(1), endsAtArgument: true, action: .create, flags: ContainerFlags.common()))
+    enum Act: Int, Sendable { case create }
+    let program = Program(
+        version: "", root: Verb("create", "Create", arity: .atLeast(1), endsAtArgument: true, action: Act.create, flags: ContainerFlags.common()))
     switch program.parse(words) {
     case .run(let invocation): return try ContainerOptions(invocation.arguments)
     case .misuse(let misuse): throw Fault(.invalidArgument, misuse.message)

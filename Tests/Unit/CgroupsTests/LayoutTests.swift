@@ -13,9 +13,13 @@ import Testing
         """
     static let hybridOwn = "9:name=systemd:/\n4:memory:/a/b\n1:cpu,cpuacct:/\n0::/\n"
 
+    private func parse(mounts: String, own: String) -> CgroupLayout {
+        CgroupLayout.parse(mounts: Array(mounts.utf8), own: Array(own.utf8))
+    }
+
     @Test("a hybrid machine has each hierarchy with its own path")
     func hybrid() {
-        let layout = CgroupLayout.parse(mounts: Self.hybridMounts, own: Self.hybridOwn)
+        let layout = parse(mounts: Self.hybridMounts, own: Self.hybridOwn)
         #expect(layout.mode == .hybrid)
         #expect(layout.hierarchies.map(\.controllers) == [["cpu", "cpuacct"], ["memory"], ["name=systemd"], []])
         #expect(layout.hierarchy(of: "memory")?.own == "a/b")
@@ -25,30 +29,30 @@ import Testing
 
     @Test("a machine with only one generation, or none, is seen as that")
     func modes() {
-        let unified = CgroupLayout.parse(mounts: "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", own: "0::/user.slice\n")
+        let unified = parse(mounts: "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", own: "0::/user.slice\n")
         #expect(unified.mode == .unified && unified.hierarchies.first?.own == "user.slice")
-        #expect(CgroupLayout.parse(mounts: "30 23 0:26 / /m rw - cgroup c rw,pids\n", own: "8:pids:/\n").mode == .legacy)
-        #expect(CgroupLayout.parse(mounts: "30 23 0:26 / / rw - ext4 /dev/a rw\n", own: "0::/\n").mode == .absent)
-        #expect(CgroupLayout.parse(mounts: "", own: "").mode == .absent)
+        #expect(parse(mounts: "30 23 0:26 / /m rw - cgroup c rw,pids\n", own: "8:pids:/\n").mode == .legacy)
+        #expect(parse(mounts: "30 23 0:26 / / rw - ext4 /dev/a rw\n", own: "0::/\n").mode == .absent)
+        #expect(parse(mounts: "", own: "").mode == .absent)
     }
 
     @Test("a mount that shows a part of the hierarchy is counted from that part")
     func partialMount() {
-        let layout = CgroupLayout.parse(mounts: "30 23 0:26 /docker/x /cg ro - cgroup c rw,pids\n", own: "8:pids:/docker/x/inner\n")
+        let layout = parse(mounts: "30 23 0:26 /docker/x /cg ro - cgroup c rw,pids\n", own: "8:pids:/docker/x/inner\n")
         #expect(layout.hierarchies.first?.own == "inner")
-        let outside = CgroupLayout.parse(mounts: "30 23 0:26 /docker/x /cg ro - cgroup c rw,pids\n", own: "8:pids:/other\n")
+        let outside = parse(mounts: "30 23 0:26 /docker/x /cg ro - cgroup c rw,pids\n", own: "8:pids:/other\n")
         #expect(outside.hierarchies.first?.own == "")
     }
 
     @Test("the second mount of a hierarchy is the same hierarchy")
     func secondMount() {
-        let layout = CgroupLayout.parse(mounts: "30 23 0:26 / /a rw - cgroup c rw,pids\n31 23 0:26 / /b rw - cgroup c rw,pids\n", own: "8:pids:/\n")
+        let layout = parse(mounts: "30 23 0:26 / /a rw - cgroup c rw,pids\n31 23 0:26 / /b rw - cgroup c rw,pids\n", own: "8:pids:/\n")
         #expect(layout.hierarchies.map(\.mountPoint) == ["/a"])
     }
 
     @Test("an absolute path counts from the roots and a relative one from our own cgroups")
     func record() throws {
-        let layout = CgroupLayout.parse(mounts: Self.hybridMounts, own: Self.hybridOwn)
+        let layout = parse(mounts: Self.hybridMounts, own: Self.hybridOwn)
         let absolute = try layout.record(of: CgroupPath(parsing: "/cais//x/.", id: "i"))
         #expect(absolute.places.map(\.path) == ["cais/x", "cais/x", "cais/x", "cais/x"])
         let relative = try layout.record(of: CgroupPath(parsing: "x", id: "i"))
@@ -63,9 +67,9 @@ import Testing
 
     @Test("on v2 a relative path begins beside our own cgroup, which has processes")
     func relativeUnified() throws {
-        let layout = CgroupLayout.parse(mounts: "30 23 0:26 / /c rw - cgroup2 cgroup2 rw\n", own: "0::/user/shell\n")
+        let layout = parse(mounts: "30 23 0:26 / /c rw - cgroup2 cgroup2 rw\n", own: "0::/user/shell\n")
         #expect(try layout.record(of: CgroupPath(parsing: "x", id: "i")).places.map(\.path) == ["user/x"])
-        let root = CgroupLayout.parse(mounts: "30 23 0:26 / /c rw - cgroup2 cgroup2 rw\n", own: "0::/init\n")
+        let root = parse(mounts: "30 23 0:26 / /c rw - cgroup2 cgroup2 rw\n", own: "0::/init\n")
         #expect(try root.record(of: CgroupPath(parsing: "a/b", id: "i")).places.map(\.path) == ["a/b"])
     }
 

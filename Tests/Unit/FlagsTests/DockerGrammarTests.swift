@@ -8,7 +8,7 @@ import Testing
             guard case .run(let invocation) = docker.parse(words) else { return #expect(Bool(false)) }
             #expect(invocation.arguments.string("name") == "web")
             #expect(invocation.arguments.positional == ["x"])
-            #expect(invocation.action == .run)
+            #expect(invocation.action() == Act.run)
         }
     }
 
@@ -79,7 +79,7 @@ import Testing
     @Test("a verb below a noun answers to its aliases") func nouns() {
         for word in ["ls", "list", "ps"] {
             guard case .run(let invocation) = docker.parse(["container", word]) else { return #expect(Bool(false)) }
-            #expect(invocation.action == .list && invocation.path == ["container", "ls"])
+            #expect(invocation.action() == Act.list && invocation.path == ["container", "ls"])
         }
     }
 
@@ -136,7 +136,7 @@ import Testing
 
     @Test("a program without verbs acts by itself") func withoutVerbs() {
         guard case .run(let invocation) = daemon.parse(["--data-root", "/x"]) else { return #expect(Bool(false)) }
-        #expect(invocation.action == .plain && invocation.arguments.string("data-root") == "/x" && invocation.path.isEmpty)
+        #expect(invocation.action() == Act.plain && invocation.arguments.string("data-root") == "/x" && invocation.path.isEmpty)
         #expect(daemon.arguments()?.string("data-root") == "/var/lib/cais")
         #expect(daemon.misuse("x")?.message == "'caisd' accepts no arguments")
     }
