@@ -382,7 +382,7 @@ def test_init_that_runs_out_of_memory_is_killed(runtime):
 
 
 @only_here
-@pytest.mark.parametrize("limit", [4096, 65536, 131072])
+@pytest.mark.parametrize("limit", [4096, 32768, 65536])
 def test_a_memory_limit_too_small_for_init_itself_is_said_and_nothing_is_left(runtime, limit):
     message = refused(runtime, memory={"limit": limit, "swap": limit})
     assert "memory limit too small" in message and str(limit) in message and "in use" in message, message

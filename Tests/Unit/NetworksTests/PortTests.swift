@@ -50,7 +50,7 @@ struct PortTests {
 
     @Test("a host port is taken once, and free again after its release")
     func once() throws {
-        var ports = HostPorts(ephemeral: 40000...60000)
+        var ports = HostPorts(ephemeral: 40000...40999)
         let address = IPv4Address(0xac11_0002)
         let wish = PortWish(ContainerPort(80, .tcp), at: IPv4Address(0x7f00_0001), hostPorts: nil)
         let mapping = try #require(try ports.take([wish], for: address).first)
@@ -63,8 +63,8 @@ struct PortTests {
 
     @Test("a port that another program has is refused in other words")
     func foreign() throws {
-        var mine = HostPorts(ephemeral: 40000...60000)
-        var other = HostPorts(ephemeral: 40000...60000)
+        var mine = HostPorts(ephemeral: 41000...41999)
+        var other = HostPorts(ephemeral: 41000...41999)
         let address = IPv4Address(0xac11_0002)
         let mapping = try #require(try other.take([PortWish(ContainerPort(80, .tcp), at: IPv4Address(0x7f00_0001), hostPorts: nil)], for: address).first)
         let wish = PortWish(ContainerPort(80, .tcp), at: mapping.address, hostPorts: mapping.hostPort...mapping.hostPort)
@@ -74,7 +74,7 @@ struct PortTests {
 
     @Test("ports are taken all or none")
     func allOrNone() throws {
-        var ports = HostPorts(ephemeral: 40000...60000)
+        var ports = HostPorts(ephemeral: 42000...42999)
         let loopback = IPv4Address(0x7f00_0001)
         let first = PortWish(ContainerPort(80, .tcp), at: loopback, hostPorts: nil)
         let mapping = try #require(try ports.take([first], for: loopback).first)
@@ -87,7 +87,7 @@ struct PortTests {
     @Test("connections of the past do not hinder a port, and it is held against others all the same")
     func timeWait() throws {
         let loopback = IPv4Address(0x7f00_0001)
-        var ports = HostPorts(ephemeral: 40000...60000)
+        var ports = HostPorts(ephemeral: 43000...43999)
         let mapping = try #require(try ports.take([PortWish(ContainerPort(80, .tcp), at: loopback, hostPorts: nil)], for: loopback).first)
         ports.release(mapping)
         let port = mapping.hostPort
