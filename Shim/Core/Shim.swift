@@ -23,6 +23,7 @@ package final class Shim {
     private let command: String?
     private var server: ControlServer?
     private var execs: ExecTable?
+    private var health: HealthMonitor?
     private var supervisor: Supervisor
     private var queue: [Supervisor.Event] = []
     private var isHandling = false
@@ -62,6 +63,11 @@ package final class Shim {
             policy: options.restartPolicy, waitsForStart: options.waitsForStart, hasOwnProcessTree: bundle.hasOwnProcessTree)
         execs = ExecTable(id: options.id, stateDirectory: options.stateDirectory, loop: loop, reaper: reaper, runtime: runtime) {
             [unowned self] in server?.announce($0)
+        }
+        health = options.healthCheck.map { check in
+            HealthMonitor(check, id: options.id, stateDirectory: options.stateDirectory, loop: loop, reaper: reaper, runtime: runtime) {
+                [unowned self] in looked($0, isNewVerdict: $1)
+            }
         }
         server = try ControlServer(path: records.path(ShimFile.socket), loop: loop) { [unowned self] in
             handle($0, from: $1, descriptor: $2)
@@ -163,14 +169,18 @@ package final class Shim {
             // Whoever is not reached by this is by the forced delete that follows.
             runtime.call(.init(verb: "kill", arguments: arguments, limitMilliseconds: RuntimeClient.Limit.killMilliseconds)) { _ in }
         case .signal(let pid, let signal): kill(pid, signal)
-        case .drainOutput: drainOutput()
+        case .drainOutput:
+            health?.runEnded()
+            drainOutput()
         case .arm(let timer, let milliseconds): arm(timer, milliseconds)
         case .disarm(let timer): alarms.removeValue(forKey: timer).map(loop.cancel)
         case .writeStatus: note { () throws(Fault) in try records.write(status()) }
         case .writeExit(let record): note { () throws(Fault) in try records.write(record) }
         case .reportReady(let pid): report(.ready(pid: pid))
         case .reportFailed(let fault): firstFailure = fault
-        case .announce(let event): server?.announce(event)
+        case .announce(let event):
+            server?.announce(event)
+            if case .started(let run) = event { health?.runBegan(at: run.startedAt) }
         case .answerStart(let fault):
             pendingStart.take()?(fault.map { .failed(WireFault($0)) } ?? .done)
         case .finish: finish()
@@ -240,6 +250,14 @@ package final class Shim {
         }
     }
 
+    private func looked(_ report: HealthReport, isNewVerdict: Bool) {
+        note { () throws(Fault) in try records.write(status()) }
+        server?.announce(.health(report))
+        if isNewVerdict, report.status == .unhealthy, options.restartsUnhealthy {
+            post(.unhealthy(signal: options.stopSignal, timeoutMilliseconds: stopMilliseconds(nil)))
+        }
+    }
+
     private func arm(_ timer: Supervisor.Timer, _ milliseconds: Int64) {
         alarms.removeValue(forKey: timer).map(loop.cancel)
         alarms[timer] = loop.after(milliseconds) { [unowned self] in
@@ -258,7 +276,8 @@ package final class Shim {
         TaskStatus(
             id: options.id, phase: supervisor.taskPhase, pid: supervisor.pid, shimPid: getpid(), tty: options.isTerminal,
             startedAt: supervisor.startedAt, restartCount: supervisor.restartCount, restartPolicy: supervisor.restartPolicy,
-            restartsAt: supervisor.restartsAt, lastExit: supervisor.lastExit, logBytesLost: log?.bytesLost ?? 0,
+            restartsAt: supervisor.restartsAt, lastExit: supervisor.lastExit,
+            health: supervisor.startedAt == nil ? nil : health?.report, logBytesLost: log?.bytesLost ?? 0,
             bundle: options.bundle, log: options.log.path)
     }
 

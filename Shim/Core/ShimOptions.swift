@@ -40,6 +40,10 @@ package struct ShimOptions: Sendable {
     package var input: String
     /// The restart policy.
     package var restartPolicy: RestartPolicy
+    /// What is run to see whether it is well.
+    package var healthCheck: HealthCheck?
+    /// Whether it is ended and started again when it is not.
+    package var restartsUnhealthy: Bool
     /// What asks it to stop.
     package var stopSignal: Int32
     /// How long that may take before SIGKILL; negative is for ever.
@@ -70,6 +74,7 @@ package struct ShimOptions: Sendable {
         isTerminal = false
         input = ProcessStreams.Input.none.rawValue
         restartPolicy = .no
+        restartsUnhealthy = false
         stopSignal = SignalNumber.terminate
         stopTimeoutSeconds = ShimOptions.stopTimeoutSecondsDefault
         waitsForStart = false

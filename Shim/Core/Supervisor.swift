@@ -93,6 +93,8 @@ package struct Supervisor: Sendable {
         case shutdownRequested
         /// A client changes the policy.
         case policyChanged(RestartPolicy)
+        /// It is not well, and is to be ended and started again; a negative timeout waits for ever.
+        case unhealthy(signal: Int32, timeoutMilliseconds: Int64)
         /// A timer that was armed has fired.
         case timer(Timer)
     }
@@ -151,6 +153,7 @@ package struct Supervisor: Sendable {
     package private(set) var restartsAt: Timestamp?
     private var tracker: RestartTracker
     private var isFirstRun = true
+    private var isUnhealthy = false
     private let waitsForStart: Bool
     private let hasOwnProcessTree: Bool
 
@@ -189,6 +192,7 @@ package struct Supervisor: Sendable {
         case .stopRequested(let signal, let timeout): requestStop(signal, timeoutMilliseconds: timeout)
         case .shutdownRequested: try requestShutdown()
         case .policyChanged(let policy): change(policy)
+        case .unhealthy(let signal, let timeout): endUnhealthy(signal, timeoutMilliseconds: timeout)
         case .timer(let timer): fired(timer)
         }
     }
@@ -289,7 +293,8 @@ package struct Supervisor: Sendable {
     /// Decides between the next run and the end; what is decided is on disk before it is told.
     private mutating func conclude(_ record: ExitRecord, ranMilliseconds: Int64, forced: Bool, at now: Timestamp) -> [Action] {
         lastExit = record
-        switch tracker.exited(code: record.exitCode, ranMilliseconds: ranMilliseconds) {
+        defer { isUnhealthy = false }
+        switch tracker.exited(code: record.exitCode, ranMilliseconds: ranMilliseconds, isUnhealthy: isUnhealthy) {
         case .stay:
             phase = .deleting(.finish(record), forced: forced)
             return [.writeExit(record), .writeStatus, .delete(force: forced)]
@@ -360,6 +365,13 @@ package struct Supervisor: Sendable {
         // Ended already: its pid may be somebody else's by now.
         case .starting, .draining, .deleting, .finished: return []
         }
+    }
+
+    /// As a stop that cancels nothing: what follows the end is another run.
+    private mutating func endUnhealthy(_ signal: Int32, timeoutMilliseconds: Int64) -> [Action] {
+        guard case .running(let run) = phase, !isUnhealthy, !tracker.cancelled else { return [] }
+        isUnhealthy = true
+        return end(run.pid, signal, timeoutMilliseconds)
     }
 
     private func end(_ pid: Int32, _ signal: Int32, _ timeoutMilliseconds: Int64) -> [Action] {

@@ -89,6 +89,18 @@ private let runFlags: [Flag] =
             .int("stop-timeout", default: ShimOptions.stopTimeoutSecondsDefault, "Seconds before a stop becomes a kill; -1 waits for ever"),
         ])
     + group(
+        "Health",
+        [
+            .string("health-cmd", value: "COMMAND", "What /bin/sh runs in it to see whether it is well"),
+            .int("health-interval", default: 30, "Seconds between looks"),
+            .int("health-timeout", default: 30, "Seconds that a look may take"),
+            .int("health-start-period", default: 0, "Seconds after its start in which failures do not count before a success"),
+            .int("health-start-interval", default: 5, "Seconds between looks in that time"),
+            .int("health-retries", default: HealthCheck.retriesDefault, "Failures in a row that make it unhealthy"),
+            .string("health", value: "JSON", "The same for programs: command (words), intervalMilliseconds and so on, retries"),
+            .bool("restart-unhealthy", "End it and start it again when it is unhealthy"),
+        ])
+    + group(
         "Log",
         [
             .string("log", value: "FILE", candidates: .files, "Log file in json-file format; STATE-DIR/ID-json.log where not given"),

@@ -108,7 +108,7 @@ final class Session {
                 if !followsRestarts { willRestart = false }
             case .execExited(let exited) where exited.exec == exec: exitCode = exited.exitCode
             case .exited where exec != nil: exitCode = exitCode ?? 137
-            case .started, .exited, .restarting, .execStarted, .execExited, .oom: break
+            case .started, .exited, .restarting, .execStarted, .execExited, .oom, .health: break
             }
         }
     }

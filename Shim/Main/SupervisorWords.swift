@@ -10,10 +10,10 @@ import ShimCore
 
 /// The short road to a supervisor.
 enum SupervisorWords {
-    private static let bare: Set<String> = ["tty", "wait-start"]
+    private static let bare: Set<String> = ["tty", "wait-start", "restart-unhealthy"]
     private static let valued: Set<String> = [
         "id", "bundle", "state-dir", "runtime", "runtime-root", "log", "log-driver", "log-max-size", "log-max-file", "stdin", "restart",
-        "stop-signal", "stop-timeout", "attach-stall", "ready-fd",
+        "stop-signal", "stop-timeout", "attach-stall", "ready-fd", "health",
     ]
 
     /// The flags' values, bare ones as "true"; nil where the words are not written like that.

@@ -95,9 +95,10 @@ package struct RestartTracker: Hashable, Sendable {
     package mutating func cancel() { cancelled = true }
 
     /// Decides on an exit after a run of `ranMilliseconds`; a restart is counted at once.
-    package mutating func exited(code: Int32, ranMilliseconds: Int64) -> Decision {
+    /// - Parameter isUnhealthy: the run was ended in order to start the container again, whatever the policy is.
+    package mutating func exited(code: Int32, ranMilliseconds: Int64, isUnhealthy: Bool = false) -> Decision {
         if ranMilliseconds > RestartTracker.healthyMilliseconds { delayMilliseconds = 0 }
-        guard !cancelled, wantsRestart(after: code) else { return .stay }
+        guard !cancelled, isUnhealthy || wantsRestart(after: code) else { return .stay }
         restartCount += 1
         delayMilliseconds =
             delayMilliseconds == 0

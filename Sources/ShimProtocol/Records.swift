@@ -107,6 +107,8 @@ package struct TaskStatus: Codable, Hashable, Sendable {
     package var restartsAt: Timestamp?
     /// How the last run ended.
     package var lastExit: ExitRecord?
+    /// How it is, where it has a health check and has been started.
+    package var health: HealthReport?
     /// Log bytes that could not be written (a full disk), 0 when all were.
     package var logBytesLost: Int64
     /// The bundle's directory.
@@ -118,7 +120,7 @@ package struct TaskStatus: Codable, Hashable, Sendable {
     package init(
         id: String, phase: TaskPhase, pid: Int32? = nil, shimPid: Int32, tty: Bool, startedAt: Timestamp? = nil,
         restartCount: Int = 0, restartPolicy: RestartPolicy, restartsAt: Timestamp? = nil, lastExit: ExitRecord? = nil,
-        logBytesLost: Int64 = 0, bundle: String? = nil, log: String? = nil
+        health: HealthReport? = nil, logBytesLost: Int64 = 0, bundle: String? = nil, log: String? = nil
     ) {
         self.id = id
         self.phase = phase
@@ -130,6 +132,7 @@ package struct TaskStatus: Codable, Hashable, Sendable {
         self.restartPolicy = restartPolicy
         self.restartsAt = restartsAt
         self.lastExit = lastExit
+        self.health = health
         self.logBytesLost = logBytesLost
         self.bundle = bundle
         self.log = log

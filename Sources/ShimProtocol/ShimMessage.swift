@@ -73,6 +73,8 @@ package enum ShimEvent: Hashable, Sendable {
     case execExited(ExecExited)
     /// The kernel killed a process of the container for want of memory; told with its exit.
     case oom
+    /// Somebody looked how the container is; told after each look, and when a run begins.
+    case health(HealthReport)
 
     /// A run began.
     package struct Started: Codable, Hashable, Sendable {
@@ -203,7 +205,7 @@ extension ShimReply: Codable {
 }
 
 extension ShimEvent: Codable {
-    enum CodingKeys: String, CodingKey, CaseIterable { case started, exited, restarting, execStarted, execExited, oom }
+    enum CodingKeys: String, CodingKey, CaseIterable { case started, exited, restarting, execStarted, execExited, oom, health }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -218,6 +220,7 @@ extension ShimEvent: Codable {
             case .execStarted: .execStarted(try container.decode(ExecStarted.self, forKey: key))
             case .execExited: .execExited(try container.decode(ExecExited.self, forKey: key))
             case .oom: .oom
+            case .health: .health(try container.decode(HealthReport.self, forKey: key))
             }
     }
 
@@ -230,6 +233,7 @@ extension ShimEvent: Codable {
         case .execStarted(let value): try container.encode(value, forKey: .execStarted)
         case .execExited(let value): try container.encode(value, forKey: .execExited)
         case .oom: try container.encode(Nothing(), forKey: .oom)
+        case .health(let value): try container.encode(value, forKey: .health)
         }
     }
 }

@@ -3,6 +3,7 @@ import Faults
 import Flags
 import Lifecycle
 import Linux
+import OCISpec
 import ShimCore
 import ShimProtocol
 
@@ -70,13 +71,14 @@ enum RunCommand {
     /// - Returns: its socket.
     private static func launch(_ options: ShimOptions, isDetached: Bool) throws(Fault) -> String {
         let answer: [UInt8]
+        let words = try self.words(options)
         do {
             let (readEnd, writeEnd) = try FileDescriptor.pipe().split()
             let reading = FileDescriptor(owning: readEnd)
             let writing = FileDescriptor(owning: writeEnd)
             // A supervisor that is left alone must not keep a pipe open that somebody reads to its end.
             let voice: [Spawn.Inherited] = isDetached ? [] : [.init(2, as: 2)]
-            _ = try Spawn.start("/proc/self/exe", words(options), descriptors: voice + [.init(writing.rawValue, as: 3)], newSession: true)
+            _ = try Spawn.start("/proc/self/exe", words, descriptors: voice + [.init(writing.rawValue, as: 3)], newSession: true)
             close(writing.release())
             answer = try reading.readAll(limit: LineCodec.lineBytesMax)
         } catch { throw Fault(.failed, error.description, errno: error.rawValue, trail: ["start the supervisor"]) }
@@ -123,6 +125,11 @@ enum RunCommand {
             throw Fault(.invalidArgument, "--stdin is none, once or open, not \(options.input)")
         }
         options.restartPolicy = try RestartPolicy(parsing: flags.text("restart") ?? "no")
+        options.healthCheck = try healthCheck(flags)
+        options.restartsUnhealthy = flags.isOn("restart-unhealthy")
+        guard !options.restartsUnhealthy || options.healthCheck != nil else {
+            throw Fault(.invalidArgument, "--restart-unhealthy needs a health check")
+        }
         if let name = flags.text("stop-signal") {
             guard let number = SignalNames.number(name) else { throw Fault(.invalidArgument, "--stop-signal: no such signal: \(name)") }
             options.stopSignal = number
@@ -132,6 +139,27 @@ enum RunCommand {
         options.waitsForStart = flags.isOn("wait-start")
         options.readyDescriptor = try number(flags, "ready-fd", 3...Int(Int32.max)).map { Int32($0) }
         return options
+    }
+
+    private static func healthCheck(_ flags: some RunFlags) throws(Fault) -> HealthCheck? {
+        if let text = flags.text("health") {
+            let check = try within("--health") { () throws(Fault) in try JSON.decode(HealthCheck.self, from: Array(text.utf8)) }
+            let times = [check.intervalMilliseconds, check.timeoutMilliseconds, check.startIntervalMilliseconds, Int64(check.retries)]
+            guard !check.command.isEmpty, times.allSatisfy({ $0 > 0 }), check.startPeriodMilliseconds >= 0 else {
+                throw Fault(.invalidArgument, "--health needs a command, and times and retries above 0")
+            }
+            return check
+        }
+        guard let command = flags.text("health-cmd"), !command.isEmpty else { return nil }
+        func milliseconds(_ name: String, least: Int) throws(Fault) -> Int64? {
+            try number(flags, name, least...Int(Int32.max)).map { Int64($0) * 1_000 }
+        }
+        return HealthCheck(
+            command: ["/bin/sh", "-c", command], intervalMilliseconds: try milliseconds("health-interval", least: 1),
+            timeoutMilliseconds: try milliseconds("health-timeout", least: 1),
+            startPeriodMilliseconds: try milliseconds("health-start-period", least: 0),
+            startIntervalMilliseconds: try milliseconds("health-start-interval", least: 1),
+            retries: try number(flags, "health-retries", 1...Int(Int32.max)))
     }
 
     private static func number(_ flags: some RunFlags, _ name: String, _ range: ClosedRange<Int>) throws(Fault) -> Int? {
@@ -168,7 +196,7 @@ enum RunCommand {
     }
 
     /// The command line that gives a supervisor these options.
-    private static func words(_ options: ShimOptions) -> [String] {
+    private static func words(_ options: ShimOptions) throws(Fault) -> [String] {
         var words = [
             "run", "--id", options.id, "--bundle", options.bundle, "--state-dir", options.stateDirectory, "--runtime", options.runtime,
         ]
@@ -181,6 +209,8 @@ enum RunCommand {
         if options.isTerminal { words.append("--tty") }
         words += ["--stdin", options.input, "--restart", options.restartPolicy.description, "--stop-signal", String(options.stopSignal)]
         words += ["--stop-timeout", String(options.stopTimeoutSeconds), "--attach-stall", String(options.stallSeconds)]
+        if let check = options.healthCheck { words += ["--health", String(decoding: try JSON.encode(check), as: UTF8.self)] }
+        if options.restartsUnhealthy { words.append("--restart-unhealthy") }
         return words + ["--wait-start", "--ready-fd", "3"]
     }
 }

@@ -17,7 +17,7 @@ import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("CAIS_BIN", REPOSITORY / "bin"))
-APPLETS = "sh true false sleep cat echo seq yes id ls head stty tty ps kill dd tr wc trap".split()
+APPLETS = "sh true false sleep cat echo seq yes id ls head stty tty ps kill dd tr wc trap touch rm".split()
 NAMESPACES = ["pid", "mount", "uts", "ipc", "network"]
 
 
@@ -30,6 +30,10 @@ def wait_until(what, condition, seconds=20.0):
             return value
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.01)
+
+
+def exec_process(*args, **more):
+    return {"args": list(args), "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 0, "gid": 0}, **more}
 
 
 class Client:

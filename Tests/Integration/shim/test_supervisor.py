@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import Client, demultiplex, read_all, wait_until
+from conftest import Client, demultiplex, exec_process, read_all, wait_until
 
 
 def test_a_container_runs_from_ready_to_its_record(shim):
@@ -216,10 +216,6 @@ def test_a_terminal_is_one_raw_stream_with_a_size(shim):
 def test_a_terminal_is_asked_for_by_both_or_none(shim):
     said = shim.launch(["true"], terminal=True)
     assert said["failed"]["kind"] == "invalidArgument" and "process.terminal" in said["failed"]["message"]
-
-
-def exec_process(*args, **more):
-    return {"args": list(args), "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 0, "gid": 0}, **more}
 
 
 def test_an_exec_has_streams_and_an_exit_code_of_its_own(shim):

@@ -38,6 +38,7 @@ import Testing
         ("started", .started), ("startFailed", .startFailed(failure)), ("initExited", failed), ("outputEnded", .outputEnded),
         ("deleted", .deleted), ("deleteFailed", .deleteFailed(failure)), ("signal", .signalRequested(1, all: false, cancelRestart: false)),
         ("stop", .stopRequested(signal: 15, timeoutMilliseconds: 5_000)), ("shutdown", .shutdownRequested), ("policy", .policyChanged(.no)),
+        ("unhealthy", .unhealthy(signal: 15, timeoutMilliseconds: 5_000)),
         ("stopTimer", .timer(.stop)), ("killTimer", .timer(.kill)), ("restartTimer", .timer(.restart)),
     ]
 
@@ -58,6 +59,7 @@ import Testing
         signal         | !        | !        | =        | =        | =        | !          | !        | !          | !        | !
         stop           | finished | .        | =        | =        | =        | .          | .        | deleting   | finished | .
         shutdown       | finished | .        | =        | !        | !        | !          | .        | deleting   | finished | .
+        unhealthy      | .        | .        | .        | .        | =        | .          | .        | .          | .        | .
         policy         | =        | =        | =        | =        | =        | =          | =        | =          | =        | =
         stopTimer      | .        | .        | .        | =        | =        | .          | .        | .          | .        | .
         killTimer      | .        | .        | .        | =        | =        | .          | .        | .          | .        | .
@@ -122,6 +124,26 @@ import Testing
         #expect(actions.first == .reportFailed(missing) && actions.last == .delete(force: true))
         #expect(supervisor.lastExit?.exitCode == 127 && supervisor.lastExit?.error?.kind == "commandNotFound")
         #expect(try supervisor.handle(.deleted, at: Timestamp(seconds: 2)).last == .finish)
+    }
+
+    @Test("an unhealthy container is asked to end, and started again whatever its policy; a stop meanwhile is final")
+    func unhealthy() throws {
+        let unhealthy = Supervisor.Event.unhealthy(signal: 15, timeoutMilliseconds: 5_000)
+        var supervisor = Self.lived(Self.toRunning)
+        #expect(try supervisor.handle(unhealthy, at: Timestamp(seconds: 9)) == [.signal(pid: 7, 15), .disarm(.stop), .arm(.stop, milliseconds: 5_000)])
+        #expect(try supervisor.handle(unhealthy, at: Timestamp(seconds: 9)) == [])
+        _ = try supervisor.handle(Self.failed, at: Timestamp(seconds: 10))
+        var stopped = supervisor
+        _ = try supervisor.handle(.outputEnded, at: Timestamp(seconds: 10))
+        #expect(supervisor.taskPhase == .restarting && supervisor.restartCount == 1)
+        _ = try stopped.handle(.stopRequested(signal: 15, timeoutMilliseconds: 0), at: Timestamp(seconds: 10))
+        _ = try stopped.handle(.outputEnded, at: Timestamp(seconds: 10))
+        #expect(stopped.taskPhase == .stopped)
+        // The run after it is judged by the policy again.
+        for event in [Supervisor.Event.deleted, .timer(.restart), .created(pid: 8), .started, Self.failed, .outputEnded] {
+            _ = try supervisor.handle(event, at: Timestamp(seconds: 11))
+        }
+        #expect(supervisor.taskPhase == .stopped)
     }
 
     @Test("a later failure to make it counts as an exit under its policy")
