@@ -85,6 +85,8 @@ struct ContainerRecord: Codable, Sendable {
     var phase: ContainerPhase
     /// How often its policy has started it again.
     var restartCount = 0
+    /// How it is, or was when it last ran, where it has a health check.
+    var health: HealthReport?
     /// Whether the last end was somebody's order.
     var stoppedByUser = false
     /// Its place on the network; of the last run when it does not run.

@@ -40,10 +40,7 @@ extension ContainerService {
         if config.hostname.isEmpty { config.hostname = host.networkMode == "host" ? facts.hostname : id.short }
         config.image = request.config.image
         let plan = try MountPlan(host, own: request.config, image: image.config.config)
-        var warnings = try HostRules.check(host, config, configuration, facts) + plan.warnings
-        if config.healthcheck == nil, let test = image.config.config?.healthcheck?.test, let first = test.first, first != "NONE" {
-            warnings.append("the image declares a health check; health checks are not run by this engine yet")
-        }
+        let warnings = try HostRules.check(host, config, configuration, facts) + plan.warnings
         try await blocking { [host] () throws(Fault) in
             _ = try DevicePlan(host)
             try plan.prepareSources()

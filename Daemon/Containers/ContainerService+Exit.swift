@@ -19,7 +19,18 @@ extension ContainerService {
             _ = container.updateExec(started.exec) { $0.phase = .running(pid: Int(started.pid)) }
         case .execExited(let exited): heardExecExit(exited, of: container)
         case .oom: publish("oom", container.record)
+        case .health(let report): heardHealth(report, of: container)
         }
+    }
+
+    /// Only published: the shim keeps it too, and says it again to an engine that comes back.
+    private func heardHealth(_ report: HealthReport, of container: Container) {
+        var record = container.record
+        let before = record.health?.status
+        record.health = report
+        container.publish(record)
+        guard report.status != before, report.status != .starting else { return }
+        publish("health_status: \(report.status.rawValue)", record)
     }
 
     private func heardStarted(_ started: ShimEvent.Started, of container: Container) async {
@@ -36,6 +47,7 @@ extension ContainerService {
         let ended = Ended(exit)
         await note(container) { record in
             record.phase = .restarting(ended)
+            record.health?.status = .unhealthy
             record.restartCount = exit.restartCount
         }
         endExecs(of: container)
@@ -93,6 +105,8 @@ extension ContainerService {
         CrashPoint.exitUnmount.pass()
         await note(container) { record in
             record.phase = .exited(ended)
+            // Docker calls what is no longer looked at unhealthy.
+            record.health?.status = .unhealthy
         }
         await keepCopy(container.record)
         CrashPoint.exitRecord.pass()

@@ -39,7 +39,7 @@ extension ContainerService {
         summary.ports = ports(record)
         summary.labels = record.config.labels ?? [:]
         summary.state = record.phase.word
-        summary.status = StatusText.make(record.phase, now: now)
+        summary.status = StatusText.make(record.phase, health: record.health?.status, now: now)
         summary.hostConfig.networkMode = record.hostConfig.networkMode
         summary.hostConfig.annotations = record.hostConfig.annotations
         summary.networkSettings.networks = record.network?.networks ?? [:]
@@ -139,6 +139,7 @@ extension ContainerService {
         case .created(let failure): state.error = failure?.error ?? ""
         case .creating, .starting, .exited, .removing: break
         }
+        state.health = record.health.map { Health($0) }
         return state
     }
 
@@ -196,6 +197,10 @@ struct ContainerFilter: Sendable {
             exitCodes = nil
         }
         let states: Set<String> = ["created", "running", "paused", "restarting", "removing", "exited", "dead"]
+        let verdicts: Set<String> = ["none", "starting", "healthy", "unhealthy"]
+        if let wrong = filters.get("health").first(where: { !verdicts.contains($0) }) {
+            throw Fault(.invalidArgument, "invalid filter 'health=\(wrong)'")
+        }
         if let wrong = filters.get("status").first(where: { !states.contains($0) }) {
             throw Fault(.invalidArgument, "invalid filter 'status=\(wrong)'")
         }
@@ -226,7 +231,7 @@ struct ContainerFilter: Sendable {
             && (!filters.contains("volume") || filters.get("volume").contains { wanted in record.mounts.contains { $0.destination == wanted || $0.source == wanted } })
             && (!filters.contains("publish") || filters.get("publish").contains { has($0, published: true, record) })
             && (!filters.contains("expose") || filters.get("expose").contains { has($0, published: false, record) })
-            && (!filters.contains("health") || filters.get("health").contains("none"))
+            && filters.matchesExactly("health", record.isRunning ? record.health?.status.rawValue ?? "none" : "none")
             && (!filters.contains("is-task") || filters.get("is-task").contains("false"))
     }
 

@@ -109,6 +109,11 @@ extension ContainerService {
 
     private func recover(_ container: Container) async {
         let (evidence, shim) = await evidence(of: container)
+        if case .alive(let status) = evidence, status.health != container.record.health {
+            var record = container.record
+            record.health = status.health
+            container.publish(record)
+        }
         let plan = RecoveryPlan.make(container.record.phase, evidence)
         switch plan {
         case .adopt, .adoptRestarting, .adoptAsRecorded: break

@@ -101,6 +101,7 @@ extension ContainerService {
         CrashPoint.startRelease.pass()
 
         try await change(container) { record in
+            record.health = HealthPlan.make(record.config) == nil ? nil : HealthReport()
             record.phase = .running(pid: Int(pid), startedAt: .now())
             record.network = attachment.settings
         }
@@ -180,7 +181,7 @@ extension ContainerService {
             program: configuration.shim, id: id, bundle: configuration.bundle(id), stateDirectory: configuration.shimDirectory(id),
             runtime: runtime, runtimeRoot: configuration.runtimeRoot, log: log, tty: config.tty,
             stdin: !config.openStdin ? .none : config.stdinOnce ? .once : .open, restart: HostRules.restartPolicy(host.restartPolicy),
-            stopSignal: try stopSignal(config), stopTimeoutSeconds: config.stopTimeout ?? configuration.stopTimeoutSeconds)
+            health: HealthPlan.make(config), stopSignal: try stopSignal(config), stopTimeoutSeconds: config.stopTimeout ?? configuration.stopTimeoutSeconds)
     }
 
     /// The signal that asks a container to end.

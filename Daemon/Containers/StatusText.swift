@@ -4,10 +4,11 @@ import Lifecycle
 /// States in words.
 enum StatusText {
     /// The words for a phase at a moment.
-    static func make(_ phase: ContainerPhase, now: Lifecycle.Timestamp) -> String {
+    static func make(_ phase: ContainerPhase, health: HealthStatus? = nil, now: Lifecycle.Timestamp) -> String {
         switch phase {
         case .creating, .created: "Created"
-        case .running(_, let startedAt): "Up \(duration(now.milliseconds(since: startedAt) / 1_000))"
+        case .running(_, let startedAt):
+            "Up \(duration(now.milliseconds(since: startedAt) / 1_000))" + (health.map { " (\($0.words))" } ?? "")
         case .restarting(let ended): "Restarting (\(ended.exitCode)) \(ago(ended, now))"
         case .exited(let ended): "Exited (\(ended.exitCode)) \(ago(ended, now))"
         case .removing: "Removal In Progress"

@@ -137,6 +137,12 @@ package enum ContainerFlags {
             .string("log-driver", candidates: .words(["json-file", "none"]), "Logging driver for the container"),
             .list("log-opt", "Log driver options"),
             .bool("no-healthcheck", "Disable any container-specified HEALTHCHECK"),
+            .string("health-cmd", "Command that sees whether the container is well"),
+            .string("health-interval", value: "duration", check: Checks.duration, "Time between two checks (ms|s|m|h)"),
+            .string("health-timeout", value: "duration", check: Checks.duration, "Time that a check may take (ms|s|m|h)"),
+            .string("health-start-period", value: "duration", check: Checks.duration, "Time after the start in which failures do not count (ms|s|m|h)"),
+            .string("health-start-interval", value: "duration", check: Checks.duration, "Time between two checks in the start period (ms|s|m|h)"),
+            .int("health-retries", "Failures in a row that make the container unhealthy"),
         ]
     }
 
@@ -144,8 +150,7 @@ package enum ContainerFlags {
     private static var refused: [Flag] {
         let refuse: Flag.Check = { _ in "this engine does not serve it yet" }
         return [
-            "gpus", "health-cmd", "health-interval", "health-retries", "health-start-interval", "health-start-period",
-            "health-timeout", "isolation", "link", "link-local-ip", "storage-opt", "volume-driver", "volumes-from", "cpu-count", "cpu-percent",
+            "gpus", "isolation", "link", "link-local-ip", "storage-opt", "volume-driver", "volumes-from", "cpu-count", "cpu-percent",
             "io-maxbandwidth", "io-maxiops", "kernel-memory",
         ].map { .string($0, hidden: true, check: refuse, "Not served by this engine") }
             + ["init", "use-api-socket"].map { .bool($0, hidden: true, check: refuse, "Not served by this engine") }
@@ -156,6 +161,13 @@ package enum ContainerFlags {
 enum Checks {
     static func size(_ text: String) -> String? {
         do throws(Fault) { _ = try ByteSize.parse(text) } catch { return error.reason }
+        return nil
+    }
+
+    static func duration(_ text: String) -> String? {
+        do throws(Fault) { _ = try GoDuration.nanoseconds(text) } catch {
+            return "time: \(error.reason)"
+        }
         return nil
     }
 

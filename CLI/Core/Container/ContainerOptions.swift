@@ -58,11 +58,32 @@ package struct ContainerOptions: Sendable {
         if arguments.isSet("stop-signal") { config.stopSignal = arguments.string("stop-signal") }
         if arguments.isSet("stop-timeout") { config.stopTimeout = arguments.int("stop-timeout") }
         if arguments.isSet("mac-address") { config.macAddress = nil }
-        if arguments.bool("no-healthcheck") {
-            var health = HealthConfig()
-            health.test = ["NONE"]
-            config.healthcheck = health
+        config.healthcheck = try health(arguments)
+    }
+
+    private static func health(_ arguments: Arguments) throws(Fault) -> HealthConfig? {
+        func time(_ name: String) throws(Fault) -> Int64? {
+            guard let text = arguments.optional(name) else { return nil }
+            let value = try GoDuration.nanoseconds(text)
+            if value < 0 { throw Fault(.invalidArgument, "--\(name) cannot be negative") }
+            return value == 0 ? nil : value
         }
+        var health = HealthConfig()
+        let command = arguments.string("health-cmd")
+        if !command.isEmpty { health.test = ["CMD-SHELL", command] }
+        health.interval = try time("health-interval")
+        health.timeout = try time("health-timeout")
+        health.startPeriod = try time("health-start-period")
+        health.startInterval = try time("health-start-interval")
+        if let retries = arguments.int("health-retries"), retries != 0 {
+            if retries < 0 { throw Fault(.invalidArgument, "--health-retries cannot be negative") }
+            health.retries = retries
+        }
+        let isAsked = health != HealthConfig()
+        guard arguments.bool("no-healthcheck") else { return isAsked ? health : nil }
+        if isAsked { throw Fault(.invalidArgument, "--no-healthcheck conflicts with --health-* options") }
+        health.test = ["NONE"]
+        return health
     }
 
     private static func describeHost(_ arguments: Arguments, _ host: inout HostConfig) throws(Fault) {

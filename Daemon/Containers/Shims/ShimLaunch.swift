@@ -26,6 +26,7 @@ struct ShimLaunch: Sendable {
     var tty: Bool
     var stdin: Stdin
     var restart: RestartPolicy
+    var health: HealthCheck?
     var stopSignal: Int32
     var stopTimeoutSeconds: Int
 
@@ -33,7 +34,7 @@ struct ShimLaunch: Sendable {
     static let readySecondsMax = 120
 
     /// The command line, without the program's name.
-    var arguments: [String] {
+    func arguments() throws(Fault) -> [String] {
         var list = [
             "run", "--id", id, "--bundle", bundle, "--state-dir", stateDirectory, "--runtime", runtime, "--runtime-root", runtimeRoot,
         ]
@@ -44,6 +45,7 @@ struct ShimLaunch: Sendable {
             list += ["--log-driver", "none"]
         }
         if tty { list.append("--tty") }
+        if let health { list += ["--health", String(decoding: try JSON.encode(health), as: UTF8.self)] }
         return list + [
             "--stdin", stdin.rawValue, "--restart", restart.description, "--stop-signal", String(stopSignal),
             "--stop-timeout", String(stopTimeoutSeconds), "--wait-start", "--ready-fd", "3",
@@ -68,7 +70,7 @@ struct ShimLaunch: Sendable {
         let (readEnd, writeEnd) = try system("make a pipe") { () throws(Errno) in try FileDescriptor.pipe() }.split()
         let ready = FileDescriptor(owning: readEnd)
         defer { close(writeEnd) }
-        let child = ChildProcess(program: program, arguments: arguments, errors: log.rawValue, third: writeEnd)
+        let child = ChildProcess(program: program, arguments: try arguments(), errors: log.rawValue, third: writeEnd)
         return Spawned(pid: try child.spawn(), ready: ready)
     }
 

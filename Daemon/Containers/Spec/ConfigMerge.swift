@@ -14,6 +14,7 @@ enum ConfigMerge {
             if result.workingDir.isEmpty { result.workingDir = image.workingDir ?? "" }
             if result.stopSignal?.isEmpty ?? true { result.stopSignal = image.stopSignal }
             if result.shell?.isEmpty ?? true { result.shell = image.shell }
+            result.healthcheck = HealthPlan.merge(wanted.healthcheck, image: image.healthcheck)
             result.env = environment(wanted.env ?? [], preset: image.env ?? [])
             result.labels = (image.labels ?? [:]).merging(wanted.labels ?? [:]) { $1 }
             if let ports = image.exposedPorts { result.exposedPorts = (wanted.exposedPorts ?? [:]).merging(ports) { own, _ in own } }

@@ -44,6 +44,7 @@ enum HostRules {
         guard configuration.runtimes[host.runtime] != nil else {
             throw Fault(.invalidArgument, "unknown or invalid runtime name: \(host.runtime)")
         }
+        try HealthPlan.check(config.healthcheck)
         _ = try LogPlan(host.logConfig)
         _ = try SecurityOptions(host.securityOpt ?? [])
         _ = try ContainerCapabilities.resolve(
@@ -84,9 +85,6 @@ enum HostRules {
             throw Fault(.invalidArgument, "invalid isolation '\(host.isolation)' on linux")
         }
         guard host.cgroup.isEmpty else { throw Fault(.invalidArgument, "HostConfig.Cgroup must be empty on linux") }
-        if let test = config.healthcheck?.test, let first = test.first, first != "NONE" {
-            throw Fault(.unsupported, "Config.Healthcheck: health checks are not supported by this engine yet")
-        }
     }
 
     private static func checkModes(_ host: HostConfig) throws(Fault) {

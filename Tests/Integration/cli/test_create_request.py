@@ -40,6 +40,9 @@ x sh -c "echo hi" --rm -p 80
 --log-driver json-file --log-opt max-size=1m --log-opt max-file=3 x
 --log-opt labels=a x
 --no-healthcheck x
+--health-cmd "test -e /ok" --health-interval 1m30s --health-timeout 500ms --health-retries 4 x
+--health-start-period 10s --health-start-interval=2s x
+--health-interval 0s --health-cmd "" x
 -v /a:/b x
 -v /a:/b:ro,z -v /c:/d:rshared x
 -v ./here:/there x
@@ -182,6 +185,11 @@ MISTAKES = r"""
 --memory-swappiness 101 x
 --cpus 1.0000000001 x
 --log-driver none --log-opt a=b x
+--no-healthcheck --health-cmd true x
+--no-healthcheck --health-retries 2 x
+--health-interval=-1s x
+--health-retries=-1 x
+--health-timeout nonsense x
 --security-opt nonsense x
 --security-opt seccomp=@nothing x
 --ulimit nonsense=1 x
@@ -220,7 +228,7 @@ def test_refuses_with_the_same_words(recording, files, line):
     assert asked(recording, str(BIN / "cais"), words, files) == (code, expected, [])
 
 
-@pytest.mark.parametrize("flag", ["--gpus=all", "--health-cmd=true", "--init", "--volumes-from=x", "--link=x", "--storage-opt=size=1"])
+@pytest.mark.parametrize("flag", ["--gpus=all", "--init", "--volumes-from=x", "--link=x", "--storage-opt=size=1"])
 def test_what_the_engine_cannot_serve_is_refused_by_name(recording, files, flag):
     code, error, creates = asked(recording, str(BIN / "cais"), [flag, "x"], files)
     assert code == 125 and not creates and flag.split("=")[0] in error

@@ -81,6 +81,9 @@ private func alive(_ phase: TaskPhase, lastExit: ExitRecord? = nil) -> ShimEvide
     @Test("phases are said as docker says them") func phases() {
         let now = then.adding(milliseconds: 5_000)
         #expect(StatusText.make(.running(pid: 1, startedAt: then), now: now) == "Up 5 seconds")
+        #expect(StatusText.make(.running(pid: 1, startedAt: then), health: .starting, now: now) == "Up 5 seconds (health: starting)")
+        #expect(StatusText.make(.running(pid: 1, startedAt: then), health: .unhealthy, now: now) == "Up 5 seconds (unhealthy)")
+        #expect(StatusText.make(.exited(ended3), health: .unhealthy, now: now) == "Exited (3) 5 seconds ago")
         #expect(StatusText.make(.exited(ended3), now: now) == "Exited (3) 5 seconds ago")
         #expect(StatusText.make(.restarting(ended3), now: now) == "Restarting (3) 5 seconds ago")
         #expect(StatusText.make(.starting(before: .exited(ended3)), now: now) == "Exited (3) 5 seconds ago")
