@@ -59,8 +59,8 @@ import Testing
         signal         | !        | !        | =        | =        | =        | !          | !        | !          | !        | !
         stop           | finished | .        | =        | =        | =        | .          | .        | deleting   | finished | .
         shutdown       | finished | .        | =        | !        | !        | !          | .        | deleting   | finished | .
-        unhealthy      | .        | .        | .        | .        | =        | .          | .        | .          | .        | .
         policy         | =        | =        | =        | =        | =        | =          | =        | =          | =        | =
+        unhealthy      | .        | .        | .        | .        | =        | .          | .        | .          | .        | .
         stopTimer      | .        | .        | .        | =        | =        | .          | .        | .          | .        | .
         killTimer      | .        | .        | .        | =        | =        | .          | .        | .          | .        | .
         restartTimer   | .        | .        | .        | .        | .        | .          | .        | .          | creating | .
