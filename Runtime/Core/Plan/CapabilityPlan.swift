@@ -17,11 +17,12 @@ struct CapabilityPlan: Hashable, Sendable {
     ///   - held: those this process may give.
     static func make(_ wanted: RuntimeSpec.Capabilities?, held: CapabilitySet) -> CapabilityPlan {
         var plan = CapabilityPlan()
-        var unknown: [String] = []
+        // A set, since a configuration can name very many; mostly there is none, and then it costs nothing.
+        var unknown: Set<String> = []
         func set(_ names: [String]?) -> CapabilitySet {
             var result: CapabilitySet = []
             for name in names ?? [] {
-                if let one = CapabilitySet(name: name) { result.formUnion(one) } else if !unknown.contains(name) { unknown.append(name) }
+                if let one = CapabilitySet(name: name) { result.formUnion(one) } else { unknown.insert(name) }
             }
             return result
         }
