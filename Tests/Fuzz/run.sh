@@ -19,12 +19,13 @@ module() { # name folder; made again when it or one before it has changed
     swiftc "${flags[@]}" -emit-module -emit-module-path "$out/$1.swiftmodule" -module-name "$1" -wmo -c -o "$out/$1.o" $(find "$2" -name '*.swift')
 }
 printf 'module CLinux {\n    umbrella header "%s/Sources/CLinux/include/CLinux.h"\n    export *\n}\n' "$PWD" > "$out/CLinux.modulemap"
-modules=(CLinux Faults OCISpec Linux Cgroups Seccomp RuntimeCore)
+modules=(CLinux Faults OCISpec Linux Cgroups Netlink Seccomp RuntimeCore)
 clang -O1 -D_GNU_SOURCE -I Sources/CLinux/include -c -o "$out/CLinux.o" Sources/CLinux/CLinux.c
 module Faults Sources/Faults
 module OCISpec Sources/OCISpec
 module Linux Sources/Linux
 module Cgroups Sources/Cgroups
+module Netlink Sources/Netlink
 module Seccomp Sources/Seccomp
 module RuntimeCore Runtime/Core
 
