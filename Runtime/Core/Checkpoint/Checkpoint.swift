@@ -31,8 +31,9 @@ extension Container {
         let work = try Checkpoint.directory(options.workPath ?? store.workDirectory(record.id))
         var externals = CriuPlan.Externals(try MountPlan.make(configuration, bundle: record.bundle), cgroup: CgroupView(record.cgroup))
         externals.resolve(in: record.rootfs)
-        externals.streams = try Streams.names(of: pid)
-        try Streams.write(externals.streams, to: images)
+        let streams = try Streams.of(pid)
+        externals.streams = streams.map(\.name)
+        try Streams.write(streams, to: images)
         let plan = CriuPlan.dump(
             options, pid: pid, root: record.rootfs, images: images, work: work, freezer: record.cgroup?.freezerDirectory, externals: externals)
         journal.write(.debug, "\(program) \(plan.arguments.joined(separator: " "))")

@@ -44,7 +44,7 @@ extension Creation {
     }
 
     private func restore(
-        _ restoring: CheckpointOptions, program: String, images: String, streams: [String], undo: inout Undo
+        _ restoring: CheckpointOptions, program: String, images: String, streams: [Stream], undo: inout Undo
     ) throws(Fault) -> CreatedContainer {
         let cgroup = try CgroupChoice.make(plan.spec, id: plan.id, tolerance: options.cgroupTolerance, journal: journal)
         undo.cgroup = cgroup
@@ -111,10 +111,10 @@ extension Creation {
     }
 
     private func runCriu(
-        _ restoring: CheckpointOptions, program: String, images: String, work: String, streams: [String], cgroup: (any CgroupManager)?
+        _ restoring: CheckpointOptions, program: String, images: String, work: String, streams: [Stream], cgroup: (any CgroupManager)?
     ) throws(Fault) -> pid_t {
         var externals = CriuPlan.Externals(plan.mounts, cgroup: CgroupView(cgroup?.record))
-        externals.streams = streams
+        externals.streams = streams.map(\.name)
         let (root, pidFile) = ("\(work)/root", "\(work)/restored.pid")
         try attempt("make \(root)") { () throws(Errno) in try Files.makeDirectories(root, mode: 0o700) }
         unlink(pidFile)
@@ -123,7 +123,10 @@ extension Creation {
             streams: CriuChild.streamNumbers)
         journal.write(.debug, "\(program) \(criu.arguments.joined(separator: " "))")
         let words = try Criu.makeLastWords()
-        let child = CriuChild(program: program, arguments: criu.arguments, root: root, rootfs: plan.rootPath, words: words.rawValue)
+        let replacements = try Streams.replacements(for: streams)
+        defer { for number in replacements.values { close(number) } }
+        let child = CriuChild(
+            program: program, arguments: criu.arguments, root: root, rootfs: plan.rootPath, words: words.rawValue, replacements: replacements)
         let ended = try child.run(in: try cgroup?.entrance())
         rmdir(root)
         try Criu.check(ended, log: "\(work)/restore.log", words: words)
@@ -146,6 +149,8 @@ private struct CriuChild {
     let root: String
     let rootfs: String
     let words: CInt
+    /// Streams that are not the caller's.
+    let replacements: [Int: CInt]
 
     func run(in entrance: consuming CgroupEntrance?) throws(Fault) -> ExitStatus {
         let side = try attempt("fork") { () throws(Errno) in try Clone.fork(namespaces: .mount, into: entrance.cloneDescriptor) }
@@ -175,10 +180,13 @@ private struct CriuChild {
         }
     }
 
-    /// 0 to 2 to 3 to 5, and in their places nothing and the file for last words.
+    /// 0 to 2, or what replaces them, to 3 to 5, and in their places nothing and the file for last words.
     private func passStreams() throws(Errno) {
         let kept = FileDescriptor(owning: try call { cais_fcntl(words, F_DUPFD_CLOEXEC, 16) })
-        for (stream, number) in zip(CInt(0)..., CriuChild.streamNumbers) { try call { dup2(stream, number) } }
+        // Out of the way first: one may lie where another is to be.
+        var sources: [CInt] = []
+        for stream in 0...2 { sources.append(try call { cais_fcntl(replacements[stream] ?? CInt(stream), F_DUPFD_CLOEXEC, 16) }) }
+        for (source, number) in zip(sources, CriuChild.streamNumbers) { try call { dup2(source, number) } }
         let null = try Files.open("/dev/null", flags: O_RDWR)
         try call { dup2(null.rawValue, 0) }
         for stream in CInt(1)...2 { try call { dup2(kept.rawValue, stream) } }

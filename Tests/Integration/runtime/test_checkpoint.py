@@ -300,14 +300,14 @@ def test_memory_is_written_before_and_only_changes_after(runtime):
 def test_a_restore_in_the_foreground_has_the_callers_streams_and_the_programs_code(runtime):
     bundle = runtime.bundle("sh", "-c", "read line; echo heard $line; exit 6")
     name = runtime.name()
-    with subprocess.Popen(runtime.command("run", "--bundle", bundle.path, name), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(runtime.command("run", "--bundle", bundle.path, name), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         wait_until("it runs", lambda: json.loads(runtime("state", name).out or "{}").get("status") == "running")
         images = runtime.directory / "images"
         result = runtime("checkpoint", "--image-path", images, "--work-path", runtime.directory / "work", name, timeout=300)
         assert result.code == 0, (result, log(runtime, "dump.log"))
         process.wait(60)
     command = runtime.command("restore", "--image-path", images, "--work-path", runtime.directory / "work", "--bundle", bundle.path, runtime.name())
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         out, _ = process.communicate(b"new streams\n", timeout=300)
         assert (process.returncode, out) == (6, b"heard new streams\n"), log(runtime, "restore.log")
     assert runtime("list", "-q").out == ""

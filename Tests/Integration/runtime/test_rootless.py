@@ -315,6 +315,8 @@ def test_exec_follows_init_where_the_container_divided_its_cgroup(user):
     if controller is None:
         pytest.skip("v2 has no controller here")
     (box / "inner").mkdir()
+    for file in (box / "inner", box / "inner/cgroup.procs"):  # as if the container's root had made it
+        os.chown(file, UID, GID)
     (box / "inner/cgroup.procs").write_text(str(container.pid))
     (box / "cgroup.subtree_control").write_text(f"+{controller}")
     result = container.exec("grep", "-c", "^0::.*/inner$", "/proc/self/cgroup")

@@ -1,3 +1,5 @@
+import CLinux
+import Linux
 import Testing
 
 @testable import RuntimeCore
@@ -53,5 +55,42 @@ import Testing
         let entries = MountEntry.parse(Array(text.utf8))
         #expect(entries.map(\.id) == [22, 23] && entries.map(\.parent) == [1, 22])
         #expect(entries.map(\.path) == ["/", "/a b\\c"] && entries.map(\.type) == ["ext4", "proc"])
+    }
+}
+
+@Suite struct StreamTests {
+    private func status(_ mode: UInt32, size: Int = 0) -> stat {
+        var status = stat()
+        status.st_mode = mode
+        status.st_size = size
+        return status
+    }
+
+    private func file(_ mode: UInt32, size: Int64 = 0, flags: Int32 = O_RDWR) -> Stream.File {
+        .init(path: "/x", mode: mode, size: size, device: 1, inode: 2, flags: flags)
+    }
+
+    @Test("criu takes a device for a device, and a file of the same mode and size, or of any that is only appended to")
+    func admits() {
+        #expect(file(0o020666).admits(status(0o020666)) && !file(0o020666).admits(status(0o100600)))
+        #expect(file(0o100600, size: 3).admits(status(0o100600, size: 3)))
+        #expect(!file(0o100600, size: 3).admits(status(0o100600, size: 4)) && !file(0o100600).admits(status(0o100644)))
+        #expect(file(0o100600, size: 3, flags: O_WRONLY | O_APPEND).admits(status(0o100600, size: 4)))
+    }
+
+    @Test("a file is opened again where it is the same, and not where another has its name")
+    func reopened() throws {
+        let path = "/tmp/cais-stream-\(getpid())"
+        defer { unlink(path) }
+        try Files.replace(path, with: Array("abc".utf8), durable: false)
+        var there = stat()
+        lstat(path, &there)
+        let same = Stream.File(
+            path: path, mode: there.st_mode, size: 3, device: UInt64(there.st_dev), inode: UInt64(there.st_ino), flags: O_WRONLY | O_APPEND)
+        let again = try #require(same.reopened())
+        #expect(fcntl(again.rawValue, F_GETFL) & (O_ACCMODE | O_APPEND) == O_WRONLY | O_APPEND)
+        var other = same
+        other.inode += 1
+        #expect(other.reopened() == nil)
     }
 }
