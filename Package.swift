@@ -153,7 +153,7 @@ let tests = [
     unitTests("Linux", ["CLinux"]),
     unitTests("Netlink"),
     unitTests("OCISpec", ["Linux"]),
-    unitTests("RuntimeCore", ["Cgroups", "Linux", "OCISpec", "Faults"]),
+    unitTests("RuntimeCore", ["Cgroups", "Linux", "CLinux", "OCISpec", "Faults"]),
     unitTests("Seccomp", ["Linux", "CLinux", "OCISpec", "Faults"]),
     unitTests("ShimCore", ["Lifecycle", "ShimProtocol", "OCISpec", "Linux", "CLinux", "Faults"]),
     unitTests("ShimProtocol", ["Lifecycle", "OCISpec", "Faults"]),
