@@ -100,7 +100,7 @@ conformance: deps build ## the runtime's suite on cais-runtime, then on runc
 	RUNTIME=$(CURDIR)/bin/cais-runtime $(PYTEST) Tests/Integration/runtime
 	RUNTIME=$$(command -v runc) $(PYTEST) Tests/Integration/runtime
 # What stands on cgroups; emulation takes ten times as long as here, so the rest is asked for by ONLY=.
-CGROUP_SUITE := $(addprefix Tests/Integration/runtime/,test_cgroups.py test_update.py test_events.py test_exec_cgroup.py test_lifecycle.py)
+CGROUP_SUITE := $(addprefix Tests/Integration/runtime/,test_cgroups.py test_update.py test_events.py test_exec_cgroup.py test_checkpoint.py test_lifecycle.py)
 test-cgroup1: deps build ## what stands on cgroups, without v2 beside v1; ONLY=Tests/Integration/runtime for the whole suite
 	CAIS_BIN=$(CURDIR)/bin PYTHONPATH=$(CURDIR)/Tests/Support unshare --net --mount --propagation private -- \
 		sh -c 'ip link set lo up; while read -r _ point type _; do [ $$type != cgroup2 ] || umount $$point; done </proc/self/mounts; exec "$$@"' sh \

@@ -251,6 +251,7 @@ package final class Shim {
     }
 
     private func looked(_ report: HealthReport, isNewVerdict: Bool) {
+        noteActivity()
         note { () throws(Fault) in try records.write(status()) }
         server?.announce(.health(report))
         if isNewVerdict, report.status == .unhealthy, options.restartsUnhealthy {
