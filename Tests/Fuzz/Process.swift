@@ -11,7 +11,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     var read: RuntimeSpec.Process?
     do { read = try JSON.decode(RuntimeSpec.Process.self, from: bytes) } catch { precondition(error.kind == .invalidArgument || error.kind == .tooLarge) }
     // The bytes are also a password file, of which nothing but a home directory comes out.
-    if let home = PasswordFile.home(of: 0, in: bytes) { precondition(home.hasPrefix("/") && !home.contains("\n") && !home.contains(":")) }
+    if let home = UserDatabase.home(of: 0, in: bytes) { precondition(home.hasPrefix("/") && !home.contains("\n") && !home.contains(":")) }
     guard let read else { return 0 }
     do {
         let again = try JSON.decode(RuntimeSpec.Process.self, from: JSON.encode(read), limits: JSONLimits(bytesMax: 1 << 30))

@@ -93,6 +93,17 @@ extension CriuPlan.Externals {
     }
 }
 
+extension CriuPlan.Externals {
+    /// Follows links of the host in the sources of mounts, as a bind mount does: criu takes the last part as it is.
+    mutating func resolveSources() {
+        for index in mounts.indices {
+            guard let resolved = realpath(mounts[index].source, nil) else { continue }  // missing: criu's to report
+            defer { free(resolved) }
+            mounts[index].source = String(cString: resolved)
+        }
+    }
+}
+
 extension Checkpoint {
     /// The path of an open file as the kernel tells it.
     static func path(of file: borrowing FileDescriptor) -> String? {

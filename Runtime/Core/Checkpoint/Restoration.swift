@@ -114,6 +114,7 @@ extension Creation {
         _ restoring: CheckpointOptions, program: String, images: String, work: String, streams: [Stream], cgroup: (any CgroupManager)?
     ) throws(Fault) -> pid_t {
         var externals = CriuPlan.Externals(plan.mounts, cgroup: CgroupView(cgroup?.record))
+        externals.resolveSources()
         externals.streams = streams.map(\.name)
         let (root, pidFile) = ("\(work)/root", "\(work)/restored.pid")
         try attempt("make \(root)") { () throws(Errno) in try Files.makeDirectories(root, mode: 0o700) }
