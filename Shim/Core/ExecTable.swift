@@ -120,10 +120,7 @@ final class ExecTable {
     ) {
         defer { files.remove() }
         do throws(Fault) {
-            if let failure {
-                let words = RuntimeFailure.lastLine(of: exec.streams.unreadErrors())
-                throw failure.reason.hasSuffix("said nothing") ? words.map { Fault(.failed, $0) } ?? failure : failure
-            }
+            if let failure { throw exec.streams.explained(failure) }
             let pid = try files.readPid()
             if let console { try exec.streams.adopt(received: try console.receive()) }
             exec.streams.startReading()

@@ -115,10 +115,7 @@ final class HealthMonitor {
     private func launched(_ look: Look, _ streams: ProcessStreams, _ pidFile: String, _ failure: Fault?) {
         defer { _ = unlink(pidFile) }
         do throws(Fault) {
-            if let failure {
-                let words = RuntimeFailure.lastLine(of: streams.unreadErrors())
-                throw failure.reason.hasSuffix("said nothing") ? words.map { Fault(.failed, $0) } ?? failure : failure
-            }
+            if let failure { throw streams.explained(failure) }
             let pid = try PidFile.read(pidFile)
             look.pid = pid
             streams.startReading()

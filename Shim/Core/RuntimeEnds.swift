@@ -49,6 +49,12 @@ enum PidFile {
 }
 
 extension ProcessStreams {
+    /// Why a runtime could not add the process: one that keeps no log leaves its reason on the process's standard error.
+    func explained(_ failure: Fault) -> Fault {
+        guard failure.reason.hasSuffix("said nothing"), let words = RuntimeFailure.lastLine(of: unreadErrors()) else { return failure }
+        return Fault(.failed, words)
+    }
+
     /// As ``adopt(terminal:)``, with the error in words.
     func adopt(received terminal: consuming FileDescriptor) throws(Fault) {
         do { try adopt(terminal: terminal) } catch {

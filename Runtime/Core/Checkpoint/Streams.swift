@@ -35,7 +35,7 @@ struct Stream: Codable, Hashable, Sendable {
             // What was put in its place, such as a FIFO, is not even opened.
             guard lstat(path, &there) == 0, isSame(there) else { return nil }
             let wanted = flags & (O_ACCMODE | O_APPEND)
-            guard let file = try? Files.open(path, flags: wanted | O_NOFOLLOW | O_NOCTTY), let status = try? file.status() else { return nil }  // gone
+            guard let file = try? Files.open(path, flags: wanted | O_NOFOLLOW | O_NOCTTY), let status = try? file.status() else { return nil }  // one that cannot be opened is not there to go on with
             guard isSame(status) else { return nil }
             return consume file
         }
